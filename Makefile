@@ -1,0 +1,95 @@
+# Everything starts from Python 3.11+, Node 20.19+ and make: `make run` brings up the rest.
+# Settings of pip, npm and uv (PIP_*, NPM_CONFIG_*, UV_*) are taken from the environment as they are.
+
+PYTHON ?= $(shell .ci/find-python)
+WORKERS ?= $(shell getconf _NPROCESSORS_ONLN)
+
+BIN := .venv/bin
+WEB := web
+PAGE := src/nowline/api/page
+
+# A stamp is written at the end of its step and holds what the step depends on besides files;
+# a step that was cut short, or was made by another interpreter or in another folder, is redone.
+VENV_STAMP := .venv/.ready
+VENV_STATE := $(CURDIR) $(shell $(BIN)/python -V 2>/dev/null)
+NODE_STAMP := $(WEB)/node_modules/.ready
+NODE_STATE := $(shell node -p 'process.version + " " + process.platform + " " + process.arch' 2>/dev/null)
+PAGE_STAMP := $(WEB)/node_modules/.page-ready
+PAGE_SOURCES := $(shell find $(wildcard $(WEB)/src $(WEB)/public $(WEB)/scripts)) $(wildcard $(WEB)/*.*)
+
+.DELETE_ON_ERROR:
+.PHONY: setup run demo test check bench dist fmt types clean venv page
+
+setup: venv page
+
+venv: $(VENV_STAMP)
+
+page: $(PAGE_STAMP)
+
+ifneq ($(shell cat $(VENV_STAMP) 2>/dev/null),$(VENV_STATE))
+.PHONY: $(VENV_STAMP)
+endif
+$(VENV_STAMP): pyproject.toml uv.lock .ci/make-venv
+	@rm -f $@
+	PYTHON="$(PYTHON)" .ci/make-venv
+	@printf '%s %s\n' "$(CURDIR)" "$$($(BIN)/python -V)" > $@
+
+ifneq ($(shell cat $(NODE_STAMP) 2>/dev/null),$(NODE_STATE))
+.PHONY: $(NODE_STAMP)
+endif
+$(NODE_STAMP): $(WEB)/package.json $(WEB)/package-lock.json
+	@rm -f $@
+	@.ci/check-node
+	npm --prefix $(WEB) ci --no-audit --no-fund
+	@printf '%s\n' "$(NODE_STATE)" > $@
+
+ifeq ($(wildcard $(PAGE)/index.html),)
+.PHONY: $(PAGE_STAMP)
+endif
+$(PAGE_STAMP): $(NODE_STAMP) $(PAGE_SOURCES)
+	@rm -f $@
+	npm --prefix $(WEB) run build
+	@touch $@
+
+run: setup
+	$(BIN)/nowline up
+
+demo: setup
+	$(BIN)/nowline demo
+
+test: setup
+	tests/install-system-packages
+	npm --prefix $(WEB) test
+	$(BIN)/pytest -n $(WORKERS)
+
+check: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	npm --prefix $(WEB) run check
+	BIN=$(BIN) WEB=$(WEB) .ci/check-drift
+
+# The API's description and the page's types of it, after a change to a route or a model.
+types: setup
+	$(BIN)/nowline openapi > openapi.json.new
+	mv openapi.json.new openapi.json
+	npm --prefix $(WEB) run types
+
+bench: setup
+	$(BIN)/python -m bench
+
+dist: setup
+	rm -rf dist
+	$(BIN)/uv build --wheel --out-dir dist
+	$(BIN)/python .ci/check_wheel.py dist
+
+fmt: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	npm --prefix $(WEB) run format
+
+clean:
+	rm -rf dist build $(PAGE) $(WEB)/node_modules .venv
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find src tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
