@@ -1,0 +1,273 @@
+"""The settings of one server, checked and typed.
+
+`load` reads and checks without writing anything; `prepare` and `signing_key` are for the
+start, when the data folder may be made. Whatever is wrong is one line that names the setting.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, NoReturn, TypeVar
+
+import platformdirs
+
+from nowline.config import values
+from nowline.config.sources import (
+    DEFAULTS,
+    SECRETS,
+    ConfigError,
+    Given,
+    from_environment,
+    from_flags,
+    from_toml,
+    label_of,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import timedelta
+
+T = TypeVar("T")
+
+FILE_NAME: Final = "nowline.toml"
+SECRET_FILE_NAME: Final = "secret.key"  # noqa: S105  # a file's name, not a secret
+MASK: Final = "********"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of `nowline config`: the variable, its effective value as text, and its origin."""
+
+    variable: str
+    value: str
+    origin: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Every setting of one server, checked and typed; see `docs/configuration.md`.
+
+    `retention` has every level of `LEVELS`. `origins` maps each setting to where it came from.
+    """
+
+    host: str
+    port: int
+    data_dir: Path
+    store_url: str = field(repr=False)
+    bus_url: str = field(repr=False)
+    admin_email: str | None
+    admin_password: str | None = field(repr=False)
+    ingest_key: str | None = field(repr=False)
+    secret_key: str | None = field(repr=False)
+    host_metrics: bool
+    retention: Mapping[str, timedelta]
+    statsd_port: int | None
+    webhook_allow: tuple[values.Network, ...]
+    origins: Mapping[str, str] = field(repr=False)
+
+    @property
+    def store_path(self) -> Path:
+        """The embedded store's file: the one of `duckdb:///path`, else one in the data folder."""
+        path = self.store_url.removeprefix("duckdb:").removeprefix("//")
+        return Path(path) if path else self.data_dir / "nowline.duckdb"
+
+    @property
+    def documents_url(self) -> str:
+        """Where users, keys and dashboards are kept."""
+        return f"sqlite:///{self.data_dir / 'documents.sqlite'}"
+
+    @property
+    def secret_path(self) -> Path:
+        """Where the signing key is kept when no setting gives one."""
+        return self.data_dir / SECRET_FILE_NAME
+
+
+def load(
+    environment: Mapping[str, str],
+    flags: Mapping[str, str] | None = None,
+    file: Path | None = None,
+) -> Settings:
+    """The effective settings.
+
+    Args:
+        environment: The process's environment; only `NOWLINE_*` is looked at.
+        flags: Settings by name that the command line gave; they win.
+        file: The file to read instead of `nowline.toml` in the data folder.
+
+    Raises:
+        ConfigError: A setting is unknown or malformed, or a file cannot be read.
+    """
+    given = from_environment(environment) | from_flags(flags or {})
+    data_dir = (
+        _Reader(given).strictly_optional("data_dir", values.parse_folder) or _default_data_dir()
+    )
+    path = file or data_dir / FILE_NAME
+    written = from_toml(path, must_exist=file is not None)
+    if file is None and "data_dir" in written:
+        raise ConfigError(f"{path}: data_dir: cannot be set in the data folder itself")
+    return _typed(_Reader(written | given))
+
+
+def prepare(settings: Settings) -> None:
+    """Make the data folder, mode 0700, if it is missing.
+
+    Raises:
+        ConfigError: It cannot be made, or a setting asks for what this version cannot do.
+    """
+    _refuse_unavailable(settings)
+    try:
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        _refuse("data_dir", f"cannot make {settings.data_dir}: {error.strerror}")
+    if not os.access(settings.data_dir, os.W_OK | os.X_OK):
+        _refuse("data_dir", f"{settings.data_dir} is not writable")
+
+
+def signing_key(settings: Settings) -> bytes:
+    """The key that signs tokens; made, mode 0600, if neither a setting nor a file has one.
+
+    Call it while holding the data folder's lock.
+
+    Raises:
+        ConfigError: The file cannot be read or written, or holds less than 32 bytes.
+    """
+    if settings.secret_key is not None:
+        return settings.secret_key.encode()
+    path = settings.secret_path
+    try:
+        key = path.read_bytes().strip() if path.exists() else _make_secret(path)
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from error
+    if len(key) < values.SECRET_BYTES:
+        raise ConfigError(
+            f"{path}: has fewer than {values.SECRET_BYTES} bytes; remove it for a new key"
+            " (everybody signs in again)"
+        )
+    return key
+
+
+def effective(settings: Settings) -> list[Row]:
+    """Every setting with its value and origin, secrets masked, in the order of the docs."""
+    return [
+        Row(label_of(name), _shown(name, settings), _shown_origin(name, settings))
+        for name in DEFAULTS
+    ]
+
+
+class _Reader:
+    """Turns what was given into typed values, and remembers where each came from."""
+
+    def __init__(self, given: Mapping[str, Given]) -> None:
+        self._given = given
+
+    def required(self, name: str, parse: Callable[[str], T]) -> T:
+        """The given or the default value."""
+        given = self._given.get(name) or Given(DEFAULTS[name] or "", label_of(name), "default")
+        try:
+            return parse(given.text)
+        except ValueError as error:
+            raise ConfigError(f"{given.label}: {error}") from error
+
+    def optional(self, name: str, parse: Callable[[str], T]) -> T | None:
+        """The given value, None where nothing or an empty text was given."""
+        given = self._given.get(name)
+        return None if given is None or not given.text else self.required(name, parse)
+
+    def strictly_optional(self, name: str, parse: Callable[[str], T]) -> T | None:
+        """As `optional`, but an empty text is parsed: it may be a substitution gone wrong."""
+        return self.required(name, parse) if name in self._given else None
+
+    def origins(self) -> Mapping[str, str]:
+        """Where each setting came from."""
+        return MappingProxyType(
+            {n: self._given[n].origin if n in self._given else "default" for n in DEFAULTS}
+        )
+
+
+def _typed(read: _Reader) -> Settings:
+    settings = Settings(
+        host=read.required("host", values.parse_host),
+        port=read.required("port", lambda text: values.parse_port(text, lowest=0)),
+        data_dir=read.strictly_optional("data_dir", values.parse_folder) or _default_data_dir(),
+        store_url=read.required("store_url", values.parse_store_url),
+        bus_url=read.required("bus_url", values.parse_bus_url),
+        admin_email=read.optional("admin_email", values.parse_email),
+        admin_password=read.optional("admin_password", values.parse_password),
+        ingest_key=read.optional("ingest_key", values.parse_credential),
+        secret_key=read.strictly_optional("secret_key", values.parse_secret_key),
+        host_metrics=read.required("host_metrics", values.parse_switch),
+        retention=read.required("retention", _retention),
+        statsd_port=read.optional("statsd_port", values.parse_port),
+        webhook_allow=read.required("webhook_allow", values.parse_networks),
+        origins=read.origins(),
+    )
+    if (settings.admin_email is None) != (settings.admin_password is None):
+        missing = "admin_email" if settings.admin_email is None else "admin_password"
+        _refuse(missing, "must be set too: the first admin needs an e-mail address and a password")
+    return settings
+
+
+def _retention(text: str) -> Mapping[str, timedelta]:
+    return values.parse_retention(text, values.parse_retention(DEFAULTS["retention"] or "", {}))
+
+
+def _default_data_dir() -> Path:
+    return platformdirs.user_data_path("nowline", appauthor=False)
+
+
+def _refuse_unavailable(settings: Settings) -> None:
+    """Stop at what is well formed but not yet part of this version, rather than ignore it."""
+    if not settings.store_url.startswith("duckdb:"):
+        _refuse("store_url", "postgresql:// is not available yet in this version; use duckdb:")
+    if not settings.bus_url.startswith("memory:"):
+        _refuse("bus_url", "redis:// is not available yet in this version; use memory:")
+    if settings.statsd_port is not None:
+        _refuse("statsd_port", "StatsD is not available yet in this version; leave it unset")
+
+
+def _refuse(name: str, message: str) -> NoReturn:
+    raise ConfigError(f"{label_of(name)}: {message}")
+
+
+def _make_secret(path: Path) -> bytes:
+    """Write a new key so that a crash leaves either the whole file or none."""
+    key = secrets.token_urlsafe(48).encode()
+    draft = path.with_suffix(".draft")
+    draft.unlink(missing_ok=True)
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(key + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
+    return key
+
+
+def _shown(name: str, settings: Settings) -> str:
+    value = getattr(settings, name)
+    if name == "secret_key" and value is None:
+        return MASK if settings.secret_path.exists() else "made at first start"
+    if value is None:
+        return "unset"
+    return MASK if name in SECRETS else _text(value)
+
+
+def _text(value: object) -> str:
+    match value:
+        case bool():
+            return "on" if value else "off"
+        case MappingProxyType():
+            return values.format_retention(value)
+        case tuple():
+            return ",".join(str(network) for network in value) or "none"
+        case _:
+            return values.mask_password(str(value), MASK)
+
+
+def _shown_origin(name: str, settings: Settings) -> str:
+    if name == "secret_key" and settings.secret_key is None and settings.secret_path.exists():
+        return str(settings.secret_path)
+    return settings.origins[name]

@@ -1,0 +1,93 @@
+"""A batch of rows as columns, and the one byte form in which it rides the bus."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass, field
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from nowline.model.series import MetricType
+
+_FORMAT = b"NB1"
+
+
+class CorruptBatchError(ValueError):
+    """The bytes are not a batch, or not the bytes that were written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Rows of many series in columns; carries the keys of its series, so it stands alone.
+
+    Attributes:
+        keys: Distinct canonical series keys (`SeriesKey.encode`).
+        types: The metric type of each key, parallel to `keys`.
+        series: For each row, the index of its key; uint32.
+        time: For each row, epoch milliseconds; int64.
+        value: For each row, the measured value, finite; float64.
+        received_ms: When the server took the rows in, epoch milliseconds.
+        metadata: By metric name, the JSON object that describes the metric.
+    """
+
+    keys: list[bytes]
+    types: list[MetricType]
+    series: NDArray[np.uint32]
+    time: NDArray[np.int64]
+    value: NDArray[np.float64]
+    received_ms: int
+    metadata: dict[str, bytes] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.time)
+
+    def encode(self) -> bytes:
+        """The batch as checksummed bytes: format, CRC-32, MessagePack of the columns."""
+        wire = _Wire(
+            self.keys,
+            self.types,
+            self.series.astype("<u4").tobytes(),
+            self.time.astype("<i8").tobytes(),
+            self.value.astype("<f8").tobytes(),
+            self.received_ms,
+            self.metadata,
+        )
+        payload = _encoder.encode(wire)
+        return _FORMAT + zlib.crc32(payload).to_bytes(4, "big") + payload
+
+    @classmethod
+    def decode(cls, raw: bytes) -> Batch:
+        """The batch that `encode` wrote.
+
+        Raises:
+            CorruptBatchError: The bytes were cut short or changed.
+        """
+        payload = memoryview(raw)[7:]
+        if raw[:3] != _FORMAT or zlib.crc32(payload).to_bytes(4, "big") != raw[3:7]:
+            raise CorruptBatchError("a batch in the log fails its checksum")
+        wire = _decoder.decode(payload)
+        return cls(
+            wire.keys,
+            wire.types,
+            np.frombuffer(wire.series, "<u4"),
+            np.frombuffer(wire.time, "<i8"),
+            np.frombuffer(wire.value, "<f8"),
+            wire.received_ms,
+            wire.metadata,
+        )
+
+
+class _Wire(msgspec.Struct, array_like=True):
+    keys: list[bytes]
+    types: list[MetricType]
+    series: bytes
+    time: bytes
+    value: bytes
+    received_ms: int
+    metadata: dict[str, bytes]
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(_Wire)

@@ -1,0 +1,106 @@
+"""Partial aggregates: columns that merge, whatever they were folded from.
+
+A partial row says of one key (a series or a group of series) and one bucket how many rows it
+saw, their sum, least, greatest and newest value. Merging partials of the same key and bucket
+gives the same result in any order and at any level, so roll-ups, open windows and query results
+are all made of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Partials:
+    """Parallel columns, one row per (key, bucket) seen.
+
+    Attributes:
+        key: Series id or group index.
+        bucket: The bucket's start, epoch milliseconds.
+        count: Rows folded in.
+        total: Their sum.
+        low: The least value.
+        high: The greatest value.
+        last: The value with the latest time; of equal times, the one that came in last.
+        last_at: That time, epoch milliseconds.
+    """
+
+    key: Ints
+    bucket: Ints
+    count: Ints
+    total: Floats
+    low: Floats
+    high: Floats
+    last: Floats
+    last_at: Ints
+
+    def __len__(self) -> int:
+        return len(self.key)
+
+    def where(self, chosen: NDArray[np.bool_]) -> Partials:
+        """Only the rows where `chosen` is true."""
+        return Partials(*(getattr(self, f.name)[chosen] for f in fields(self)))
+
+    def rekeyed(self, key: Ints, width_ms: int) -> Partials:
+        """The same rows under other keys and in wider buckets; merge them before use."""
+        bucket = self.bucket // width_ms * width_ms
+        return Partials(
+            key, bucket, self.count, self.total, self.low, self.high, self.last, self.last_at
+        )
+
+
+def empty() -> Partials:
+    """No rows."""
+    ints, floats = np.empty(0, np.int64), np.empty(0, np.float64)
+    return Partials(ints, ints, ints, floats, floats, floats, floats, ints)
+
+
+def fold(key: Ints, time: Ints, value: Floats, width_ms: int) -> Partials:
+    """Partials of raw rows, one per key and bucket of `width_ms`, ordered by key, then bucket."""
+    count = np.ones(len(key), np.int64)
+    rows = Partials(key, time // width_ms * width_ms, count, value, value, value, value, time)
+    return merge([rows])
+
+
+def merge(parts: Sequence[Partials]) -> Partials:
+    """One partial per key and bucket, ordered by key, then bucket.
+
+    Of equal `last_at`, the part given last wins, and within a part the later row.
+    """
+    rows = concatenate(parts)
+    if len(rows) == 0:
+        return rows
+    order = np.lexsort((rows.last_at, rows.bucket, rows.key))
+    key, bucket = rows.key[order], rows.bucket[order]
+    starts = np.flatnonzero(
+        np.concatenate(([True], (key[1:] != key[:-1]) | (bucket[1:] != bucket[:-1])))
+    )
+    ends = np.append(starts[1:], len(key)) - 1
+    return Partials(
+        key=key[starts],
+        bucket=bucket[starts],
+        count=np.add.reduceat(rows.count[order], starts),
+        total=np.add.reduceat(rows.total[order], starts),
+        low=np.minimum.reduceat(rows.low[order], starts),
+        high=np.maximum.reduceat(rows.high[order], starts),
+        last=rows.last[order][ends],
+        last_at=rows.last_at[order][ends],
+    )
+
+
+def concatenate(parts: Sequence[Partials]) -> Partials:
+    """The rows of all parts, one after the other."""
+    if len(parts) == 1:
+        return parts[0]
+    if not parts:
+        return empty()
+    columns = ([getattr(part, f.name) for part in parts] for f in fields(Partials))
+    return Partials(*map(np.concatenate, columns))

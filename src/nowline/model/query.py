@@ -1,0 +1,60 @@
+"""What a dashboard asks: the query as it comes in, and the buckets and points of its answer."""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+
+import msgspec
+
+SECOND_MS = 1_000
+MINUTE_MS = 60_000
+DAY_MS = 86_400_000
+# A row may be this far ahead of the server's clock.
+MOST_AHEAD_MS = 5 * MINUTE_MS
+
+_UNITS_MS = {"s": SECOND_MS, "m": MINUTE_MS, "h": 3_600_000, "d": DAY_MS, "w": 7 * DAY_MS}
+_DURATION = re.compile(r"([1-9][0-9]{0,8})(s|m|h|d|w)")
+
+
+class Aggregation(Enum):
+    """How the rows of a bucket become one value. `count` counts rows."""
+
+    AVG = "avg"
+    SUM = "sum"
+    COUNT = "count"
+    MIN = "min"
+    MAX = "max"
+    LAST = "last"
+
+
+class TimeRange(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """`[start, end)`, or the time up to now in `last`, e.g. `1h`.
+
+    Times are RFC 3339 or epoch milliseconds; `end` is now where it is left out.
+    """
+
+    start: str | int | float | None = None
+    end: str | int | float | None = None
+    last: str | None = None
+
+
+class Query(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A question about one metric (CONTRACT: query).
+
+    `interval` is the bucket width: `auto`, or a number with s, m, h, d or w.
+    """
+
+    metric_name: str
+    time_range: TimeRange = TimeRange()
+    aggregation: Aggregation = Aggregation.AVG
+    group_by: tuple[str, ...] = ()
+    filters: dict[str, str | list[str]] = {}
+    interval: str = "auto"
+    max_points: int = 1000
+
+
+def duration_ms(text: str) -> int | None:
+    """Milliseconds in a text such as `90s`, `5m`, `1d`; None where it is not one."""
+    match = _DURATION.fullmatch(text)
+    return int(match[1]) * _UNITS_MS[match[2]] if match else None
