@@ -72,8 +72,8 @@ check: setup
 
 # The API's description and the page's types of it, after a change to a route or a model.
 types: setup
-	$(BIN)/nowline openapi > openapi.json.new
-	mv openapi.json.new openapi.json
+	$(BIN)/nowline openapi > src/nowline/api/openapi.json.new
+	mv src/nowline/api/openapi.json.new src/nowline/api/openapi.json
 	npm --prefix $(WEB) run types
 
 bench: setup
