@@ -1,0 +1,1 @@
+"""Where rows and documents rest: the time-series store, its catalogue, and the documents."""
