@@ -1,0 +1,42 @@
+"""Tickets: what a browser puts into a stream's URL, where nothing lasting may stand."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from nowline.model.user import Principal
+
+LIFETIME_S = 30
+_CAPACITY = 100_000
+
+
+class Tickets:
+    """Single-use tickets, kept in memory; past the capacity the oldest are dropped."""
+
+    def __init__(self) -> None:
+        self._open: dict[str, tuple[Principal, int]] = {}
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def issue(self, principal: Principal, now_ms: int) -> str:
+        """A ticket that lets this principal in, once, within 30 s."""
+        self._drop(now_ms)
+        ticket = secrets.token_urlsafe(32)
+        self._open[ticket] = (principal, now_ms + LIFETIME_S * 1000)
+        return ticket
+
+    def redeem(self, ticket: str, now_ms: int) -> Principal | None:
+        """Who the ticket was given to; None if it is unknown, used or too old."""
+        principal, expires_at = self._open.pop(ticket, (None, 0))
+        return principal if expires_at > now_ms else None
+
+    def _drop(self, now_ms: int) -> None:
+        """Drop what has expired and what is too many; the oldest are in front."""
+        while self._open:
+            oldest = next(iter(self._open))
+            if self._open[oldest][1] > now_ms and len(self._open) < _CAPACITY:
+                return
+            del self._open[oldest]
