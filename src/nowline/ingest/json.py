@@ -1,0 +1,250 @@
+"""Metrics as JSON: `{"metrics": […]}`, a bare array, or one object a line. Pure.
+
+The batch is decoded into typed rows at once; only when one is wrong is it decoded again row by
+row, to keep the good ones and name what is wrong with the others.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from operator import attrgetter
+
+import msgspec
+import numpy as np
+from msgspec import Raw
+
+from nowline.errors import Code, FieldError, NowlineError
+from nowline.ingest.columns import Columns, Label, Rejected
+from nowline.model.moment import epoch_ms
+from nowline.model.partials import Ints
+from nowline.model.series import MetricType
+
+_NOTHING = Raw(b"")
+# What decoding raises: wrong JSON or types, wrong UTF-8, more nesting than the stack holds.
+_UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+_MOST_NESTED = 16
+_AT = re.compile(r"(?: - at `\$(?:\[\.\.\.\])?\.?(?P<path>[^`]*)`)$")
+_NAMED = re.compile(r"(?:unknown|required) field `(?P<field>[^`]*)`")
+
+
+class _Row(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    name: str
+    value: float
+    time: int | float | str | None = None
+    type: MetricType | None = None
+    tags: Raw = _NOTHING
+    metadata: Raw = _NOTHING
+
+
+class _Envelope(msgspec.Struct, forbid_unknown_fields=True):
+    metrics: list[_Row]
+
+
+class _RawEnvelope(msgspec.Struct, forbid_unknown_fields=True):
+    metrics: list[Raw]
+
+
+_rows = msgspec.json.Decoder(list[_Row])
+_row = msgspec.json.Decoder(_Row)
+_envelope = msgspec.json.Decoder(_Envelope)
+_raw_rows = msgspec.json.Decoder(list[Raw])
+_raw_envelope = msgspec.json.Decoder(_RawEnvelope)
+_tags = msgspec.json.Decoder(dict[str, str])
+_object = msgspec.json.Decoder(dict[str, object])
+
+
+def decode_json(body: bytes, now_ms: int) -> Columns:
+    """Rows of a JSON body.
+
+    Raises:
+        NowlineError: INVALID when the body is not JSON, or neither an array nor an object with
+            `metrics` alone.
+    """
+    is_array = body.lstrip()[:1] == b"["
+    try:
+        rows = _rows.decode(body) if is_array else _envelope.decode(body).metrics
+    except (msgspec.ValidationError, UnicodeDecodeError, RecursionError):
+        return _one_by_one(enumerate(_raw(body, is_array=is_array)), now_ms)
+    except msgspec.DecodeError as error:
+        raise _unreadable(error) from error
+    return _columns(rows, range(len(rows)), [], now_ms)
+
+
+def decode_ndjson(body: bytes, now_ms: int) -> Columns:
+    """Rows of a body with one JSON object a line; empty lines are passed over."""
+    lines = [(i, line) for i, line in enumerate(body.split(b"\n")) if line.strip()]
+    try:
+        rows = [_row.decode(line) for _, line in lines]
+    except _UNDECODABLE:
+        return _one_by_one(lines, now_ms)
+    return _columns(rows, [i for i, _ in lines], [], now_ms)
+
+
+def _raw(body: bytes, *, is_array: bool) -> Sequence[Raw]:
+    try:
+        return _raw_rows.decode(body) if is_array else _raw_envelope.decode(body).metrics
+    except msgspec.ValidationError as error:
+        field, message = explain(error)
+        errors = (FieldError(message, field=field or "metrics"),)
+        raise NowlineError(Code.INVALID, f"{field or 'body'}: {message}", errors=errors) from error
+    except _UNDECODABLE as error:
+        raise _unreadable(error) from error
+
+
+def _one_by_one(raws: Iterable[tuple[int, Raw | bytes]], now_ms: int) -> Columns:
+    rows: list[_Row] = []
+    index: list[int] = []
+    rejected: list[Rejected] = []
+    for i, raw in raws:
+        try:
+            rows.append(_row.decode(raw))
+            index.append(i)
+        except _UNDECODABLE as error:
+            rejected.append(Rejected(i, _reason(error)))
+    return _columns(rows, index, rejected, now_ms)
+
+
+def _columns(
+    rows: Sequence[_Row], index: Sequence[int], rejected: list[Rejected], now_ms: int
+) -> Columns:
+    kinds = [(row.name, row.type, bytes(row.tags)) for row in rows]
+    places = {kind: place for place, kind in enumerate(dict.fromkeys(kinds))}
+    labels, bad = _labels(list(places))
+    columns = Columns(
+        labels,
+        np.fromiter((places[kind] for kind in kinds), np.int64, len(kinds)),
+        _times(rows, now_ms),
+        np.fromiter(map(attrgetter("value"), rows), np.float64, len(rows)),
+        np.array(index, np.int64),
+        rejected,
+    )
+    _read_metadata(columns, rows)
+    return _without(columns, bad)
+
+
+def _labels(
+    kinds: list[tuple[str, MetricType | None, bytes]],
+) -> tuple[list[Label], dict[int, str]]:
+    """The label of each kind, and what is wrong with those whose tags are not."""
+    labels: list[Label] = []
+    bad: dict[int, str] = {}
+    for place, (name, kind, raw) in enumerate(kinds):
+        tags: dict[str, str] = {}
+        try:
+            tags = _tags.decode(raw) if raw and raw != b"null" else {}
+        except _UNDECODABLE as error:
+            bad[place] = _reason(error, "tags")
+        labels.append(Label(name, kind, tags))
+    return labels, bad
+
+
+_UNREADABLE_TIME = -1
+# Beyond this a number of milliseconds is no time, and may not even fit a column.
+_FAR = 1 << 53
+
+
+def _times(rows: Sequence[_Row], now_ms: int) -> Ints:
+    """Epoch milliseconds of each row, now where it has none, -1 where it is no time."""
+    times = [row.time for row in rows]
+    if set(map(type, times)) == {int} and max(times) < _FAR and min(times) > -_FAR:  # type: ignore[type-var,operator]
+        return np.array(times, np.int64)
+    return np.fromiter((_time(time, now_ms) for time in times), np.int64, len(times))
+
+
+def _time(moment: float | str | None, now_ms: int) -> int:
+    if moment is None:
+        return now_ms
+    at = epoch_ms(moment)
+    return _UNREADABLE_TIME if at is None else at
+
+
+def _read_metadata(columns: Columns, rows: Sequence[_Row]) -> None:
+    """Of rows that describe the same metric the later ones add to the earlier ones."""
+    known: dict[tuple[str, bytes], str | None] = {}
+    merged: dict[str, dict[str, object]] = {}
+    for at, row in enumerate(rows):
+        raw = bytes(row.metadata)
+        if raw in {b"", b"null"}:
+            continue
+        if (row.name, raw) not in known:
+            known[row.name, raw] = _merge_metadata(merged.setdefault(row.name, {}), raw)
+        fault = known[row.name, raw]
+        if fault:
+            columns.rejected.append(Rejected(int(columns.index[at]), fault))
+            columns.label[at] = -1
+    columns.metadata.update(
+        {name: msgspec.json.encode(described) for name, described in merged.items() if described}
+    )
+
+
+def _merge_metadata(into: dict[str, object], raw: bytes) -> str | None:
+    """Add what the raw object says; what is wrong with it, None if nothing is."""
+    try:
+        described = _object.decode(raw)
+    except _UNDECODABLE as error:
+        return _reason(error, "metadata")
+    if _nests(described, _MOST_NESTED):
+        return f"metadata: is nested more than {_MOST_NESTED} deep"
+    into.update(described)
+    return None
+
+
+def _nests(value: object, most: int) -> bool:
+    """Whether objects and arrays are nested more than `most` deep."""
+    if isinstance(value, dict):
+        return most == 0 or any(_nests(each, most - 1) for each in value.values())
+    if isinstance(value, list):
+        return most == 0 or any(_nests(each, most - 1) for each in value)
+    return False
+
+
+def _without(columns: Columns, bad: dict[int, str]) -> Columns:
+    """The columns without the rows whose label, metadata or time cannot be read."""
+    unreadable = columns.time == _UNREADABLE_TIME
+    wrong = np.isin(columns.label, list(bad)) | unreadable | (columns.label < 0)
+    if not wrong.any():
+        return columns
+    for at in np.flatnonzero(wrong).tolist():
+        label = int(columns.label[at])
+        if label >= 0:
+            reason = bad.get(label, "time: must be RFC 3339 with a zone, or epoch milliseconds")
+            columns.rejected.append(Rejected(int(columns.index[at]), reason))
+    keep = ~wrong
+    return Columns(
+        columns.labels,
+        columns.label[keep],
+        columns.time[keep],
+        columns.value[keep],
+        columns.index[keep],
+        columns.rejected,
+        columns.metadata,
+    )
+
+
+def explain(error: Exception) -> tuple[str, str]:
+    """The field that a decoding error is about (empty for the row itself), and what is wrong."""
+    text = str(error)
+    at = _AT.search(text)
+    message = text[: at.start()] if at else text
+    path = at["path"] if at else ""
+    named = _NAMED.search(message)
+    if named:
+        path = f"{path}.{named['field']}".lstrip(".")
+        message = "unknown field" if "unknown" in message else "is missing"
+    return path, message
+
+
+def _reason(error: Exception, under: str = "") -> str:
+    if isinstance(error, UnicodeDecodeError):
+        return f"{under or 'row'}: not valid UTF-8"
+    if isinstance(error, RecursionError):
+        return f"{under or 'row'}: is nested too deeply"
+    path, message = explain(error)
+    field = ".".join(part for part in (under, path) if part)
+    return f"{field or 'row'}: {message}"
+
+
+def _unreadable(error: Exception) -> NowlineError:
+    reason = "it is nested too deeply" if isinstance(error, RecursionError) else error
+    return NowlineError(Code.INVALID, f"The body cannot be read as JSON: {reason}.")

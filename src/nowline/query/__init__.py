@@ -1,0 +1,1 @@
+"""Questions about metrics: planned, answered from store and windows together, and watched."""

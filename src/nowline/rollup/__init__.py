@@ -1,0 +1,1 @@
+"""What the log's rows become: open one-second windows in memory, and appends to the store."""

@@ -1,0 +1,188 @@
+"""Two consumers of the log: one keeps the open windows, the other writes the store."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import numpy as np
+
+from nowline.bus.base import Log, Record
+from nowline.clock import Clock
+from nowline.model.batch import Batch
+from nowline.model.query import MINUTE_MS, SECOND_MS
+from nowline.rollup.window import Windows
+from nowline.store.base import Append, Rows, Store
+from nowline.store.catalogue import Catalogue
+
+STORE_GROUP = "store"
+# A little over the five minutes that a page shows by default, so that its first picture and
+# every late row on it come from memory.
+_WINDOW_MS = 330 * SECOND_MS
+# A reader that was gone for 60 s must still get every change.
+_CHANGES_MS = 90 * SECOND_MS
+# About 130 MB; beyond it the windows reach back less far.
+_MOST_CELLS = 2_000_000
+_FEWEST_SECONDS_MS = 5 * SECOND_MS
+_READ_BYTES = 8 << 20
+# Rows become visible to queries from the windows at once; the store may gather this long.
+_GATHER_S = 0.5
+_LATENESS_MS = 5 * SECOND_MS
+_RETRY_S = (2, 4, 8)
+
+log = logging.getLogger(__name__)
+
+
+class WindowWorker:
+    """Folds every batch of the log into the windows and tells who waits for news."""
+
+    def __init__(self, bus: Log, catalogue: Catalogue, windows: Windows) -> None:
+        self._bus = bus
+        self._catalogue = catalogue
+        self._windows = windows
+        self._listeners: list[Callable[[], None]] = []
+        self.offset = 0
+
+    def on_fold(self, listener: Callable[[], None]) -> None:
+        """Call the listener after rows were folded in."""
+        self._listeners.append(listener)
+
+    def restore(self, rows: Rows, offset: int) -> None:
+        """Start from what the store holds: its newest rows, and the log up to `offset`."""
+        self._windows.restore(rows.series, rows.time, rows.value)
+        self.offset = offset
+
+    async def catch_up(self) -> None:
+        """Fold in everything that the log holds now."""
+        while records := await self._bus.read(self.offset, _READ_BYTES):
+            self._fold(records)
+
+    async def run(self) -> None:
+        """Follow the log until cancelled."""
+        while True:
+            await self._bus.wait(self.offset)
+            await self.catch_up()
+            for listener in self._listeners:
+                listener()
+
+    def _fold(self, records: list[Record]) -> None:
+        for record in records:
+            batch = Batch.decode(record.blob)
+            series = self._catalogue.resolve(batch)
+            self._windows.fold(
+                series,
+                batch.time,
+                batch.value,
+                received_ms=batch.received_ms,
+                offset=record.offset,
+            )
+        self.offset = records[-1].offset
+
+
+class StoreWriter:
+    """Appends the log's rows to the store, and forgets windows that are safe there."""
+
+    def __init__(
+        self, bus: Log, store: Store, catalogue: Catalogue, windows: Windows, clock: Clock
+    ) -> None:
+        self._bus = bus
+        self._store = store
+        self._catalogue = catalogue
+        self._windows = windows
+        self._clock = clock
+        self._closed_before = 0
+        self._stopping = asyncio.Event()
+        self.offset = 0
+        self.failures = 0
+
+    async def start(self) -> None:
+        """Find out how far the store has read this log."""
+        self.offset = await self._store.offset(self._bus.id)
+        await self._bus.commit(STORE_GROUP, self.offset)
+
+    async def run(self) -> None:
+        """Follow the log until `stop`."""
+        while not self._stopping.is_set():
+            await self._either(self._bus.wait(self.offset))
+            await self._either(asyncio.sleep(_GATHER_S))
+            await self.flush()
+        await self._save_seen()
+
+    def stop(self) -> None:
+        """Let `run` return after one more flush."""
+        self._stopping.set()
+
+    async def flush(self) -> None:
+        """Append everything that the log holds now."""
+        while records := await self._bus.read(self.offset, _READ_BYTES):
+            if not await self._append_until_done(self._gather(records)):
+                return
+            self.offset = records[-1].offset
+            await self._bus.commit(STORE_GROUP, self.offset)
+        self._forget()
+
+    async def _either(self, wait: Coroutine[Any, Any, None]) -> None:
+        """Wait for the given coroutine or for `stop`, whichever is first."""
+        tasks = {asyncio.create_task(wait), asyncio.create_task(self._stopped())}
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in tasks:
+            task.cancel()
+
+    async def _stopped(self) -> None:
+        await self._stopping.wait()
+
+    async def _append_until_done(self, append: Append) -> bool:
+        """Append, however often it takes; False when it failed and the server stops."""
+        while not await self._append(append):
+            if self._stopping.is_set():
+                return False
+            delay = _RETRY_S[min(self.failures, len(_RETRY_S)) - 1]
+            await self._either(asyncio.sleep(delay))
+        return True
+
+    async def _append(self, append: Append) -> bool:
+        try:
+            await self._store.append(append)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the rows stay in the log
+            self.failures += 1
+            log.warning("The store refused an append, failure %d: %s", self.failures, error)
+            return False
+        self.failures = 0
+        return True
+
+    async def _save_seen(self) -> None:
+        """Write when the metrics were seen last, which appends do only once a minute."""
+        if self.failures:
+            return
+        metrics, series = self._catalogue.take_unsaved(with_seen=True)
+        closed = self._closed_before
+        nothing = Rows(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
+        await self._append(Append(nothing, metrics, series, self._bus.id, self.offset, closed))
+
+    def _gather(self, records: list[Record]) -> Append:
+        batches = [Batch.decode(record.blob) for record in records]
+        series = [self._catalogue.resolve(batch) for batch in batches]
+        rows = Rows(
+            np.concatenate(series),
+            np.concatenate([batch.time for batch in batches]),
+            np.concatenate([batch.value for batch in batches]),
+        )
+        closed = (self._clock.now_ms() - _LATENESS_MS) // MINUTE_MS * MINUTE_MS
+        metrics, new = self._catalogue.take_unsaved(with_seen=closed > self._closed_before)
+        self._closed_before = closed
+        return Append(rows, metrics, new, self._bus.id, records[-1].offset, closed)
+
+    def _forget(self) -> None:
+        now = self._clock.now_ms()
+        reach = _WINDOW_MS
+        if self._windows.cells > _MOST_CELLS:
+            reach = max(_FEWEST_SECONDS_MS, (now - self._windows.start) // 2)
+        before = (now - reach) // SECOND_MS * SECOND_MS
+        self._windows.forget(before, now - _CHANGES_MS, self.offset)
+
+
+def window_start(now_ms: int) -> int:
+    """From which second on the windows hold every row when the server starts now."""
+    return (now_ms - _WINDOW_MS) // SECOND_MS * SECOND_MS
