@@ -1,0 +1,164 @@
+"""What clients ask for: messages of a WebSocket, parameters of the other transports. Pure."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from nowline.errors import Code, FieldError, NowlineError, invalid
+from nowline.live.channel import LIVE_MS
+from nowline.live.frames import FrameId
+from nowline.model.query import Aggregation, Query, TimeRange
+
+INTERVALS_MS = {
+    "live": LIVE_MS,
+    "1s": 1_000,
+    "5s": 5_000,
+    "30s": 30_000,
+    "1m": 60_000,
+    "1h": 3_600_000,
+    "1d": 86_400_000,
+}
+MOST_SUBSCRIPTIONS = 200
+_MOST_NAME = 255
+
+
+class Subscribe(msgspec.Struct, tag="subscribe", forbid_unknown_fields=True):
+    """Watch a query, the catalogue, or some metrics each under its own name."""
+
+    id: str | None = None
+    query: Query | None = None
+    metrics: list[str] | None = None
+    catalogue: bool = False
+    interval: str = "1s"
+    since: str | None = None
+
+
+class Unsubscribe(msgspec.Struct, tag="unsubscribe", forbid_unknown_fields=True):
+    """Stop watching."""
+
+    id: str | None = None
+    metrics: list[str] | None = None
+
+
+class Ping(msgspec.Struct, tag="ping", forbid_unknown_fields=True):
+    """Ask for a sign of life."""
+
+
+Command = Subscribe | Unsubscribe | Ping
+
+
+class _Listed(msgspec.Struct, forbid_unknown_fields=True):
+    """A subscription in a list of them, where its type goes without saying."""
+
+    id: str
+    type: str = "subscribe"
+    query: Query | None = None
+    catalogue: bool = False
+    interval: str = "1s"
+    since: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One channel that a client wants under a name; no query means the catalogue."""
+
+    name: str
+    query: Query | None
+    interval_ms: int
+    since: FrameId | None = None
+
+
+_commands: msgspec.json.Decoder[Command] = msgspec.json.Decoder(Command)
+_listed = msgspec.json.Decoder(list[_Listed])
+
+
+def parse_command(text: str | bytes) -> Command:
+    """A client's message.
+
+    Raises:
+        NowlineError: INVALID when it is not one.
+    """
+    try:
+        return _commands.decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise NowlineError(Code.INVALID, f"The message is not understood: {error}.") from error
+
+
+def wanted(command: Subscribe) -> list[Wanted]:
+    """The channels that a subscribe message asks for.
+
+    Raises:
+        NowlineError: INVALID with the field at fault.
+    """
+    asked = [command.query is not None, command.metrics is not None, command.catalogue]
+    if sum(asked) != 1:
+        raise invalid("query", "give one of `query`, `metrics` and `catalogue`")
+    if command.metrics is not None:
+        return of_metrics(command.metrics, command.interval, Aggregation.AVG)
+    if command.id is None:
+        raise invalid("id", "is missing")
+    since = FrameId.parse(command.since) if command.since else None
+    if command.since and since is None:
+        # What is no id of ours cannot be continued: the client is told by a reset.
+        since = FrameId("", 0)
+    return [Wanted(_name(command.id), command.query, interval(command.interval), since)]
+
+
+def of_metrics(metrics: Sequence[str], every: str, aggregation: Aggregation) -> list[Wanted]:
+    """A channel for each metric, under its name, over the last five minutes.
+
+    Raises:
+        NowlineError: INVALID with the field at fault.
+    """
+    if not metrics:
+        raise invalid("metrics", "must name at least one metric")
+    milliseconds = interval(every)
+    return [
+        Wanted(_name(name), Query(name, TimeRange(last="5m"), aggregation), milliseconds)
+        for name in dict.fromkeys(metrics)
+    ]
+
+
+def listed(text: str) -> list[Wanted]:
+    """The channels of a JSON list of subscriptions, as polls and event streams carry it.
+
+    Raises:
+        NowlineError: INVALID when it is not such a list.
+    """
+    try:
+        subscriptions = _listed.decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        errors = (FieldError(str(error), field="subscriptions"),)
+        raise NowlineError(Code.INVALID, f"subscriptions: {error}", errors=errors) from error
+    if not subscriptions or any((s.query is None) != s.catalogue for s in subscriptions):
+        raise invalid("subscriptions", "each must have an `id` and either `query` or `catalogue`")
+    if len({s.id for s in subscriptions}) < len(subscriptions):
+        raise invalid("subscriptions", "each must have an `id` of its own")
+    return [Wanted(_name(s.id), s.query, interval(s.interval)) for s in subscriptions]
+
+
+def interval(text: str) -> int:
+    """Milliseconds of a refresh interval.
+
+    Raises:
+        NowlineError: INVALID when it is not one of those there are.
+    """
+    milliseconds = INTERVALS_MS.get(text)
+    if milliseconds is None:
+        raise invalid("interval", f"`{text}` is not one of {', '.join(INTERVALS_MS)}")
+    return milliseconds
+
+
+def fingerprint(keys: Sequence[str]) -> str:
+    """Stands for a list of channels in a stream's id."""
+    return f"{zlib.crc32(chr(0).join(keys).encode()):x}"
+
+
+def _name(name: str) -> str:
+    if not 1 <= len(name) <= _MOST_NAME:
+        raise invalid("id", f"must have from 1 to {_MOST_NAME} characters")
+    return name

@@ -1,0 +1,133 @@
+"""One viewer's connection: what it watches and how far it has been told. Pure but for the writer.
+
+A reader holds no frames. For each subscription it knows the last one sent; what it gets next
+follows from the channel. So a slow reader costs no memory here: it is passed over while its
+socket is full, and then gets one frame for all that it missed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from nowline.live.channel import Channel
+from nowline.live.frames import Frame, chunk, sse_event, websocket_text
+from nowline.model.user import Principal
+
+# A socket with more than this unsent belongs to a reader that cannot keep up.
+FULL_BYTES = 64 << 10
+
+
+class Writer(Protocol):
+    """The raw side of a connection."""
+
+    def write(self, data: bytes) -> None:
+        """Send without waiting."""
+        ...
+
+    def unsent(self) -> int:
+        """Bytes that the reader has not taken yet."""
+        ...
+
+    def abort(self) -> None:
+        """Drop the connection at once."""
+        ...
+
+
+class Wire(Protocol):
+    """How a transport writes what a reader is told."""
+
+    def frame(self, frame: Frame, name: str, event_id: str) -> bytes:
+        """A frame under the name that the reader gave its channel."""
+        ...
+
+    def notice(self, kind: str, data: bytes) -> bytes:
+        """Anything else: `data` is the JSON of a message of that type."""
+        ...
+
+    def heartbeat(self, data: bytes) -> bytes:
+        """A sign of life."""
+        ...
+
+
+class WebSocketWire:
+    """One text message each."""
+
+    def frame(self, frame: Frame, name: str, event_id: str) -> bytes:  # noqa: ARG002, D102
+        return frame.message(name)
+
+    def notice(self, kind: str, data: bytes) -> bytes:  # noqa: ARG002, D102
+        return websocket_text(data)
+
+    def heartbeat(self, data: bytes) -> bytes:  # noqa: D102
+        return websocket_text(data)
+
+
+class EventStreamWire:
+    """One Server-Sent Event each, as HTTP chunks; heartbeats are comments."""
+
+    def frame(self, frame: Frame, name: str, event_id: str) -> bytes:  # noqa: D102
+        return frame.event(name, event_id)
+
+    def notice(self, kind: str, data: bytes) -> bytes:  # noqa: D102
+        return sse_event(kind, "", data)
+
+    def heartbeat(self, data: bytes) -> bytes:  # noqa: ARG002, D102
+        return chunk(b": heartbeat\n\n")
+
+
+@dataclass(slots=True, eq=False)
+class Subscription:
+    """One channel under the name that the reader gave it; silent until `active`."""
+
+    name: str
+    channel: Channel
+    sent: int = 0
+    position: int = 0
+    active: bool = False
+
+    @property
+    def behind(self) -> int:
+        """How many frames the reader has not been told."""
+        return self.channel.id.number - self.sent if self.active else 0
+
+    def mark(self, frame: Frame) -> None:
+        """The reader has been told everything up to this frame."""
+        self.sent, self.position, self.active = frame.id.number, frame.position, True
+
+
+@dataclass(slots=True, eq=False)
+class Reader:
+    """A viewer's open connection.
+
+    Attributes:
+        principal: Whose it is.
+        writer: Where bytes go.
+        wire: How frames become bytes.
+        watched: Stands for its channels in ids that cover the whole connection; empty where
+            channels come and go and each is resumed by its own ids.
+        closing: Resolved with a close code and reason when the server ends it.
+    """
+
+    principal: Principal
+    writer: Writer
+    wire: Wire
+    watched: str
+    closing: asyncio.Future[tuple[int, str]]
+    subscriptions: dict[str, Subscription] = field(default_factory=dict)
+    written_at: float = 0.0
+    stuck_since: float | None = None
+
+    def is_full(self) -> bool:
+        """Whether the socket takes no more for now."""
+        return self.writer.unsent() > FULL_BYTES
+
+    def encode(self, frame: Frame, name: str) -> bytes:
+        """A frame as this reader's transport writes it."""
+        return self.wire.frame(frame, name, frame.stream_id(self.watched))
+
+    def close(self, code: int, reason: str) -> None:
+        """Ask the connection's own task to end it."""
+        if not self.closing.done():
+            self.closing.set_result((code, reason))
