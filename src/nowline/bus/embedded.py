@@ -7,6 +7,7 @@ gather. Waiting on purpose before a commit would only halve what single requests
 from __future__ import annotations
 
 import asyncio
+import logging
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -24,6 +25,8 @@ _PENDING_BYTES = 64 << 20
 _SAVE_EVERY = 64
 
 T = TypeVar("T")
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,8 @@ class EmbeddedLog(Log):
 
     async def append(self, blob: bytes) -> int:
         """Append and return the offset once it is on disk."""
-        if self._pending_bytes + len(blob) > _PENDING_BYTES:
+        # One blob alone is let through whatever its size: later there would be no more room.
+        if self._pending_bytes and self._pending_bytes + len(blob) > _PENDING_BYTES:
             raise NowlineError(
                 Code.UNAVAILABLE, "More is coming in than the disk can take.", retry_after_s=1
             )
@@ -149,9 +153,14 @@ class EmbeddedLog(Log):
         self._grown.set()
 
     async def _save(self) -> None:
-        self._saved = min(self._commits.values(), default=0)
+        """Remember the commits and trim; on a full disk both wait for the next time."""
         commits = dict(self._commits)
-        await self._run(lambda: self._file.save(commits))
+        try:
+            await self._run(lambda: self._file.save(commits))
+        except sqlite3.Error as error:
+            log.warning("The log could not be trimmed: %s", error)
+        else:
+            self._saved = min(commits.values(), default=0)
 
     async def _run(self, work: Callable[[], T]) -> T:
         return await self._loop.run_in_executor(self._thread, work)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -38,14 +39,8 @@ class LogFile:
 
     def append(self, first: int, blobs: Sequence[bytes]) -> None:
         """Write the blobs at offsets from `first` on; on return they are durable."""
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
+        with self._transaction():
             self._db.executemany("INSERT INTO records VALUES (?, ?)", enumerate(blobs, first))
-            self._db.execute("COMMIT")
-        except sqlite3.Error:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-            raise
 
     def read(self, after: int, limit_bytes: int) -> list[Record]:
         """Records above `after`, in order; at least one if there is one, then up to the limit."""
@@ -72,15 +67,26 @@ class LogFile:
 
     def save(self, commits: dict[str, int]) -> None:
         """Remember the committed offsets and drop the records below all of them."""
-        self._db.execute("BEGIN IMMEDIATE")
-        self._db.executemany("INSERT OR REPLACE INTO commits VALUES (?, ?)", commits.items())
         done = min(commits.values(), default=0)
-        self._db.execute("DELETE FROM records WHERE position <= ?", (done,))
-        self._db.execute("COMMIT")
+        with self._transaction():
+            self._db.executemany("INSERT OR REPLACE INTO commits VALUES (?, ?)", commits.items())
+            self._db.execute("DELETE FROM records WHERE position <= ?", (done,))
 
     def close(self) -> None:
         """Fold the write-ahead log into the file and close it."""
         self._db.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """All of the block or nothing; a failure leaves the file ready for the next one."""
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._db.execute("COMMIT")
+        except sqlite3.Error:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise
 
     def _identity(self) -> str:
         row = self._db.execute("SELECT log_id FROM identity").fetchone()

@@ -67,7 +67,10 @@ class Batch:
         payload = memoryview(raw)[7:]
         if raw[:3] != _FORMAT or zlib.crc32(payload).to_bytes(4, "big") != raw[3:7]:
             raise CorruptBatchError("a batch in the log fails its checksum")
-        wire = _decoder.decode(payload)
+        try:
+            wire = _decoder.decode(payload)
+        except msgspec.DecodeError as error:
+            raise CorruptBatchError("a batch in the log is not what its checksum says") from error
         return cls(
             wire.keys,
             wire.types,

@@ -1,0 +1,1 @@
+"""What the outside speaks: one file per resource, all over HTTP and WebSocket."""

@@ -1,0 +1,112 @@
+"""The ASGI application: all routes, one guard, one way to tell errors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from litestar import Litestar
+from litestar.datastructures import State
+from litestar.di import Provide
+from litestar.openapi.config import OpenAPIConfig
+from litestar.openapi.spec import Components, SecurityScheme, Tag
+
+from nowline import __version__
+from nowline.api import (
+    audit,
+    auth,
+    dashboards,
+    ingest,
+    keys,
+    live,
+    metrics,
+    operations,
+    page,
+    users,
+)
+from nowline.api.body import JsonRequest
+from nowline.api.description import describe
+from nowline.api.exposition import Telemetry
+from nowline.api.guard import require, secure_headers
+from nowline.api.problems import exception_handlers
+from nowline.auth.service import Auth
+from nowline.collect.requests import RequestStats, observe_requests
+from nowline.ingest.service import Ingest
+from nowline.live.transport import App, expose_transport
+from nowline.query.engine import Engine
+from nowline.store.documents import Documents
+
+_MODULES = (operations, auth, users, keys, audit, ingest, metrics, dashboards, live, page)
+_BY_NAME = (
+    "auth",
+    "documents",
+    "engine",
+    "ingest",
+    "page",
+    "telemetry",
+    "templates",
+)
+_MOST_BODY = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the routes work with."""
+
+    auth: Auth
+    documents: Documents
+    ingest: Ingest
+    engine: Engine
+    live: live.Live
+    telemetry: Telemetry
+    templates: dashboards.Templates
+    page: page.Page
+    requests: RequestStats
+
+
+def routes(services: Services) -> Litestar:
+    """The routes, each with the services it asks for by name."""
+    return _litestar(services, guards=[require(services.auth)])
+
+
+def openapi() -> dict[str, Any]:
+    """The OpenAPI document, without any service running."""
+    return describe(_litestar(None, guards=[]))
+
+
+def application(services: Services) -> App:
+    """The routes with what surrounds every request: its transport, its headers, its count."""
+    secured = secure_headers(routes(services))
+    return expose_transport(observe_requests(secured, services.requests))
+
+
+def _litestar(services: Services | None, guards: list[Any]) -> Litestar:
+    return Litestar(
+        route_handlers=[route for module in _MODULES for route in module.routes],
+        guards=guards,
+        dependencies={name: _provide(getattr(services, name, None)) for name in _BY_NAME},
+        exception_handlers=exception_handlers(),
+        request_class=JsonRequest,
+        request_max_body_size=_MOST_BODY,
+        openapi_config=_openapi(),
+        state=State({"live": getattr(services, "live", None)}),
+        logging_config=None,
+    )
+
+
+def _provide(service: object) -> Provide:
+    return Provide(lambda: service, sync_to_thread=False)
+
+
+def _openapi() -> OpenAPIConfig:
+    bearer = SecurityScheme(type="http", scheme="bearer", description="Access token or API key.")
+    return OpenAPIConfig(
+        title="Nowline",
+        version=__version__,
+        description="Real-time analytics: metrics in, live dashboards out.",
+        components=Components(security_schemes={"bearer": bearer}),
+        security=[{"bearer": []}],
+        tags=[Tag(name) for name in ("ingest", "metrics", "live", "dashboards", "auth")],
+        render_plugins=[],
+        path=None,
+    )

@@ -1,0 +1,226 @@
+"""The OpenAPI document: what the framework derives from the routes, and what it cannot know.
+
+It cannot know which refusals a route may answer with, bodies that a route reads by itself, and
+streams. Fuzz tests run against the result, so it has to be the truth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+from litestar import Litestar
+from litestar.routes import HTTPRoute
+
+from nowline.api.problems import MEDIA_TYPE, Problem
+from nowline.auth.policy import Action
+from nowline.model.query import Aggregation
+from nowline.model.series import MetricType
+
+_WHEN = {
+    400: "The input is wrong; `errors` names the fields.",
+    401: "No valid credential was sent.",
+    403: "The credential does not allow this.",
+    404: "There is no such thing, or not for this caller.",
+    409: "It contradicts what is there.",
+    413: "The body is too large.",
+    415: "The body's type or encoding is not known.",
+    422: "It would cost too much.",
+    426: "The transport cannot carry this; poll instead.",
+    429: "Too many requests; see Retry-After.",
+    503: "Not now; see Retry-After.",
+    507: "The disk is full.",
+}
+# Refusals besides those that follow from the action and the body.
+_REFUSALS = {
+    ("/readyz", "get"): (503,),
+    ("/api/auth/login", "post"): (401, 429),
+    ("/api/auth/setup", "post"): (403, 429),
+    ("/api/auth/refresh", "post"): (401,),
+    ("/api/v1/users", "post"): (409,),
+    ("/api/v1/users/{user_id}", "patch"): (404, 409),
+    ("/api/v1/users/{user_id}", "delete"): (404, 409),
+    ("/api/v1/keys/{key_id}", "delete"): (404,),
+    ("/api/v1/audit", "get"): (400,),
+    ("/api/v1/ingest/metrics", "post"): (429, 503, 507),
+    ("/api/v1/metrics/query", "post"): (422, 503),
+    ("/api/v1/metrics", "get"): (400,),
+    ("/api/v1/metrics/{name}/tags/{key}", "get"): (404,),
+    ("/api/v1/templates/{template_id}", "get"): (404,),
+    ("/api/v1/live/poll", "get"): (400, 404, 422, 503),
+    ("/api/dashboard/stream", "get"): (400, 404, 422, 426, 503),
+}
+_TAGS = {"type": "object", "additionalProperties": {"type": "string"}}
+_TIME = {"oneOf": [{"type": "string", "format": "date-time"}, {"type": "number"}]}
+_POINT = {
+    "type": "object",
+    "required": ["name", "value"],
+    "additionalProperties": False,
+    "properties": {
+        "name": {"type": "string", "minLength": 1, "maxLength": 255},
+        "value": {"type": "number"},
+        "time": _TIME,
+        "type": {"enum": [kind.value for kind in MetricType]},
+        "tags": _TAGS | {"maxProperties": 32},
+        "metadata": {"type": "object", "description": "Describes the metric; `unit` is shown."},
+    },
+}
+_POINTS = {"type": "array", "items": _POINT}
+_METRICS_BODY = {
+    "required": True,
+    "content": {
+        "application/json": {
+            "schema": {
+                "oneOf": [
+                    _POINTS,
+                    {
+                        "type": "object",
+                        "required": ["metrics"],
+                        "additionalProperties": False,
+                        "properties": {"metrics": _POINTS},
+                    },
+                ]
+            }
+        },
+        "application/x-ndjson": {"schema": {"type": "string", "description": "A point a line."}},
+    },
+}
+_OUTCOME = {
+    "type": "object",
+    "required": ["accepted", "rejected"],
+    "properties": {
+        "accepted": {"type": "integer"},
+        "rejected": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["index", "error"],
+                "properties": {"index": {"type": "integer"}, "error": {"type": "string"}},
+            },
+        },
+    },
+}
+_DATA_POINT = {
+    "type": "object",
+    "required": ["timestamp", "value", "tags"],
+    "properties": {
+        "timestamp": {"type": "string", "format": "date-time"},
+        "value": {"type": ["number", "null"]},
+        "tags": _TAGS,
+    },
+}
+_ANSWER = {
+    "type": "object",
+    "required": ["data", "meta"],
+    "properties": {
+        "data": {"type": "array", "items": _DATA_POINT},
+        "meta": {
+            "type": "object",
+            "required": ["interval", "level", "points", "cached", "took_ms"],
+            "properties": {
+                "interval": {"type": "string"},
+                "level": {"type": "string"},
+                "points": {"type": "integer"},
+                "cached": {"type": "boolean"},
+                "took_ms": {"type": "number"},
+            },
+        },
+    },
+}
+_FRAMES = {
+    "type": "object",
+    "required": ["frames", "cursor"],
+    "properties": {
+        "frames": {"type": "array", "items": {"type": "object"}},
+        "cursor": {"type": "string"},
+    },
+}
+_WATCHED = {
+    "metrics": "Names with commas between them, each over the last five minutes.",
+    "dashboard": "The id of a dashboard.",
+    "subscriptions": "A JSON list of subscriptions as the WebSocket takes them.",
+}
+
+
+def describe(app: Litestar) -> dict[str, Any]:
+    """The OpenAPI 3.1 document of the application."""
+    document = app.openapi_schema.to_schema()
+    template = "#/components/schemas/{name}"
+    problem = msgspec.json.schema_components([Problem], ref_template=template)[1]
+    document["components"]["schemas"] |= problem
+    document["paths"]["/api/dashboard/stream"] = {"get": _stream()}
+    _supplement(document["paths"])
+    for path, method, action in _actions(app):
+        operation = document["paths"].get(path, {}).get(method)
+        if operation is not None:
+            _refuse(operation, action, _REFUSALS.get((path, method), ()))
+    return document
+
+
+def _supplement(paths: dict[str, Any]) -> None:
+    ingest = paths["/api/v1/ingest/metrics"]["post"]
+    ingest["requestBody"] = _METRICS_BODY
+    ingest["responses"]["202"] = _json("Durable, except for the rows listed.", _OUTCOME)
+    paths["/api/v1/metrics/query"]["post"]["responses"]["200"] = _json("The answer.", _ANSWER)
+    poll = paths["/api/v1/live/poll"]["get"]
+    poll["parameters"] = _parameters("cursor", "Where the last poll ended.")
+    poll["responses"]["200"] = _json("The frames since the cursor.", _FRAMES)
+
+
+def _stream() -> dict[str, Any]:
+    events = {"description": "Frames as events.", "content": {"text/event-stream": {}}}
+    return {
+        "tags": ["live"],
+        "summary": "Stream",
+        "operationId": "Stream",
+        "description": "Watch over Server-Sent Events.",
+        "parameters": _parameters("last_event_id", "Resume after this id, as Last-Event-ID does."),
+        "responses": {"200": events},
+    }
+
+
+def _parameters(position: str, meaning: str) -> list[dict[str, Any]]:
+    texts = _WATCHED | {position: meaning}
+    intervals = ["live", "1s", "5s", "30s", "1m", "1h", "1d"]
+    return [
+        *(_parameter(name, {"type": "string"}, text) for name, text in texts.items()),
+        _parameter("interval", {"enum": intervals, "default": "1s"}, "With `metrics`."),
+        _parameter("aggregation", {"enum": [a.value for a in Aggregation]}, "With `metrics`."),
+    ]
+
+
+def _parameter(name: str, schema: dict[str, Any], text: str) -> dict[str, Any]:
+    return {"name": name, "in": "query", "schema": schema, "description": text}
+
+
+def _json(text: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"description": text, "content": {"application/json": {"schema": schema}}}
+
+
+def _actions(app: Litestar) -> Iterator[tuple[str, str, Action]]:
+    """Path, method and action of every route."""
+    for route in app.routes:
+        handlers = route.route_handlers if isinstance(route, HTTPRoute) else [route.route_handler]
+        for handler in handlers:
+            for method in getattr(handler, "http_methods", {"GET"}):
+                if action := handler.opt.get("action"):
+                    yield route.path_format, method.lower(), action
+
+
+def _refuse(operation: dict[str, Any], action: Action, more: tuple[int, ...]) -> None:
+    """Add the refusals that follow from who may call and what is sent, and those given."""
+    statuses = set(more)
+    if action is Action.PUBLIC:
+        operation["security"] = []
+    else:
+        statuses |= {401, 403}
+    if "requestBody" in operation:
+        statuses |= {400, 413, 415}
+    if any(parameter["in"] == "path" for parameter in operation.get("parameters", ())):
+        statuses |= {400}
+    responses = operation["responses"]
+    for status in sorted(statuses):
+        schema = {"schema": {"$ref": "#/components/schemas/Problem"}}
+        content = {MEDIA_TYPE: schema}
+        responses[str(status)] = {"description": _WHEN[status], "content": content}

@@ -1,0 +1,75 @@
+"""Where rows come in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from litestar import Request, Response, post
+from litestar.di import NamedDependency
+
+from nowline.auth.policy import Action
+from nowline.errors import Code, NowlineError
+from nowline.ingest.columns import Columns
+from nowline.ingest.json import decode_json, decode_ndjson
+from nowline.ingest.service import Ingest
+from nowline.ingest.unpack import read_body
+
+MOST_SENT = 16 << 20
+MOST_UNPACKED = 128 << 20
+_JSON = {"", "application/json"}
+_NDJSON = {"application/x-ndjson", "application/ndjson", "application/jsonl"}
+
+
+@post(
+    "/api/v1/ingest/metrics",
+    status_code=202,
+    opt={"action": Action.INGEST},
+    tags=["ingest"],
+    request_max_body_size=None,  # this route has limits of its own
+)
+async def metrics(
+    request: Request[Any, Any, Any], ingest: NamedDependency[Ingest]
+) -> Response[bytes]:
+    """Take in metrics: `{"metrics": [point, …]}`, a bare array, or one point a line (NDJSON).
+
+    The answer comes when the accepted rows are on disk. Rows that are refused are listed with
+    their 0-based place and the reason; the others are kept.
+    """
+    media_type = _media_type(request)
+    _check_length(request)
+    body = await read_body(
+        request.stream(),
+        request.headers.get("content-encoding", ""),
+        most_sent=MOST_SENT,
+        most_unpacked=MOST_UNPACKED,
+    )
+    outcome = await ingest.accept(_decode(media_type, body, ingest.now_ms()))
+    return Response(msgspec.json.encode(outcome), media_type="application/json")
+
+
+def _media_type(request: Request[Any, Any, Any]) -> str:
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type not in _JSON | _NDJSON:
+        raise NowlineError(
+            Code.UNSUPPORTED,
+            f"Content-Type `{media_type}` is not known; send application/json or "
+            "application/x-ndjson.",
+        )
+    return media_type
+
+
+def _check_length(request: Request[Any, Any, Any]) -> None:
+    """Refuse before reading what says itself that it is too long."""
+    length = request.headers.get("content-length", "0")
+    if length.isdigit() and int(length) > MOST_SENT:
+        raise NowlineError(
+            Code.TOO_LARGE, f"The body is over {MOST_SENT:,} bytes. Send smaller batches."
+        )
+
+
+def _decode(media_type: str, body: bytes, now_ms: int) -> Columns:
+    return decode_ndjson(body, now_ms) if media_type in _NDJSON else decode_json(body, now_ms)
+
+
+routes = [metrics]

@@ -1,0 +1,295 @@
+"""The three ways to watch: WebSocket, Server-Sent Events, polling; all carry the same frames."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Mapping, MutableMapping
+from typing import Any, cast
+from urllib.parse import parse_qs
+
+import msgspec
+from litestar import Request, Response, asgi, get
+from litestar.enums import ScopeType
+from litestar.types import Receive, Scope, Send
+
+from nowline.api.guard import admit_stream, security_headers
+from nowline.api.problems import STATUS, problem_bytes
+from nowline.auth.policy import Action
+from nowline.auth.service import Auth
+from nowline.clock import Clock, rfc3339
+from nowline.errors import Code, NowlineError, invalid
+from nowline.live import commands
+from nowline.live.commands import Ping, Subscribe, Unsubscribe, Wanted
+from nowline.live.frames import chunk
+from nowline.live.reader import EventStreamWire, Reader, WebSocketWire, Wire
+from nowline.live.session import Sessions
+from nowline.live.transport import TransportWriter
+from nowline.model.query import Aggregation
+from nowline.model.user import Principal
+
+_STREAM = {"action": Action.READ, "stream": True}
+_RETRY_MS = 1000
+
+_log = logging.getLogger(__name__)
+
+
+class Live:
+    """Serves live connections.
+
+    Args:
+        sessions: Opens channels.
+        auth: Knows who connects.
+        clock: For the time in pongs.
+        templates: The subscriptions of each built-in dashboard, by its id.
+    """
+
+    def __init__(
+        self,
+        sessions: Sessions,
+        auth: Auth,
+        clock: Clock,
+        templates: Mapping[str, list[Wanted]],
+    ) -> None:
+        self.sessions = sessions
+        self._auth = auth
+        self._clock = clock
+        self._templates = templates
+
+    async def websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """`WS /ws/analytics`."""
+        await receive()
+        try:
+            principal = await admit_stream(scope, self._auth)
+        except NowlineError as error:
+            await _refuse(scope, send, error, "websocket.http")
+            return
+        await send({"type": "websocket.accept", "subprotocol": None, "headers": []})
+        reader = _reader(scope, principal, WebSocketWire())
+        try:
+            self.sessions.hub.admit(reader)
+        except NowlineError as error:
+            await send({"type": "websocket.close", "code": 1013, "reason": error.detail})
+            return
+        try:
+            await self._converse(reader, receive, send)
+        finally:
+            self.sessions.hub.leave(reader)
+
+    async def stream(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """`GET /api/dashboard/stream`."""
+        try:
+            principal = await admit_stream(scope, self._auth)
+            parameters = _parameters(scope)
+            _check_streamable(scope)
+            wanted = self.wanted(parameters)
+            self.sessions.check(wanted)
+            self.sessions.hub.check_capacity()
+        except NowlineError as error:
+            await _refuse(scope, send, error)
+            return
+        await send(_event_stream_start())
+        reader = _reader(scope, principal, EventStreamWire())
+        reader.writer.write(chunk(f"retry: {_RETRY_MS}\n\n".encode()))
+        self.sessions.hub.admit(reader)
+        try:
+            await self._follow(reader, wanted, _last_id(scope, parameters), receive)
+        finally:
+            self.sessions.hub.leave(reader)
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def poll(self, parameters: Mapping[str, str]) -> Response[bytes]:
+        """`GET /api/v1/live/poll`."""
+        wanted = self.wanted(parameters)
+        self.sessions.check(wanted)
+        frames, cursor = await self.sessions.poll(wanted, parameters.get("cursor"))
+        body = msgspec.json.encode({"frames": [msgspec.Raw(f) for f in frames], "cursor": cursor})
+        return Response(body, media_type="application/json")
+
+    def wanted(self, parameters: Mapping[str, str]) -> list[Wanted]:
+        """The channels that a stream's or poll's parameters ask for.
+
+        Raises:
+            NowlineError: INVALID with the parameter at fault, NOT_FOUND for a dashboard.
+        """
+        given = [name for name in ("metrics", "dashboard", "subscriptions") if name in parameters]
+        if len(given) != 1:
+            raise invalid("metrics", "give one of `metrics`, `dashboard` and `subscriptions`")
+        every = parameters.get("interval", "1s")
+        match given[0]:
+            case "subscriptions":
+                return commands.listed(parameters["subscriptions"])
+            case "dashboard":
+                return self._dashboard(parameters["dashboard"])
+        names = [name for name in parameters["metrics"].split(",") if name]
+        return commands.of_metrics(names, every, _aggregation(parameters))
+
+    def _dashboard(self, dashboard_id: str) -> list[Wanted]:
+        found = self._templates.get(dashboard_id)
+        if found is None:
+            raise NowlineError(Code.NOT_FOUND, f"There is no dashboard `{dashboard_id}`.")
+        return found
+
+    async def _converse(self, reader: Reader, receive: Receive, send: Send) -> None:
+        """Answer a WebSocket's messages until it or the server ends it."""
+        listening = asyncio.create_task(self._listen(reader, receive))
+        await _first_of(listening, reader.closing)
+        if not listening.done():
+            listening.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await listening
+            code, reason = reader.closing.result()
+            await send({"type": "websocket.close", "code": code, "reason": reason})
+        else:
+            listening.result()
+
+    async def _listen(self, reader: Reader, receive: Receive) -> None:
+        while (message := await receive())["type"] == "websocket.receive":
+            text = message.get("text") or message.get("bytes") or b""
+            await self._answer(reader, text)
+
+    async def _answer(self, reader: Reader, text: str | bytes) -> None:
+        try:
+            command = commands.parse_command(text)
+        except NowlineError as error:
+            self._complain(reader, None, error)
+            return
+        match command:
+            case Subscribe():
+                await self._subscribe(reader, command)
+            case Unsubscribe():
+                names = [*(command.metrics or []), *([command.id] if command.id else [])]
+                for name in names:
+                    self.sessions.hub.unsubscribe(reader, name)
+            case Ping():
+                now = rfc3339(self._clock.now_ms())
+                self.sessions.hub.notice(reader, "pong", {"type": "pong", "time": now})
+
+    async def _subscribe(self, reader: Reader, command: Subscribe) -> None:
+        name = command.id
+        try:
+            for want in commands.wanted(command):
+                name = want.name
+                await self.sessions.subscribe(reader, want)
+        except NowlineError as error:
+            self._complain(reader, name, error)
+        except Exception:  # noqa: BLE001 - the connection's other channels go on
+            _log.exception("A subscription failed")
+            refusal = NowlineError(Code.UNAVAILABLE, "The store did not answer. Try again.")
+            self._complain(reader, name, refusal)
+
+    def _complain(self, reader: Reader, name: str | None, error: NowlineError) -> None:
+        message: dict[str, object] = {"type": "error", "status": STATUS[error.code]}
+        if name is not None:
+            message["id"] = name
+        message["detail"] = error.detail
+        if error.errors:
+            message["errors"] = error.errors
+        self.sessions.hub.notice(reader, "error", message)
+
+    async def _follow(
+        self, reader: Reader, wanted: list[Wanted], last_id: str | None, receive: Receive
+    ) -> None:
+        """Tell an event stream what it wants until the client or the server ends it."""
+        await self.sessions.stream(reader, wanted, last_id)
+        leaving = asyncio.create_task(_left(receive))
+        await _first_of(leaving, reader.closing)
+        leaving.cancel()
+
+
+@asgi("/ws/analytics", opt=_STREAM, copy_scope=False)
+async def websocket(scope: Scope, receive: Receive, send: Send) -> None:
+    """Watch over a WebSocket."""
+    if scope["type"] != ScopeType.WEBSOCKET:
+        upgrade = NowlineError(Code.UPGRADE, "This address speaks WebSocket (RFC 6455) only.")
+        await _refuse(scope, send, upgrade)
+        return
+    await _live(scope).websocket(scope, receive, send)
+
+
+@asgi("/api/dashboard/stream", opt=_STREAM, copy_scope=False)
+async def stream(scope: Scope, receive: Receive, send: Send) -> None:
+    """Watch over Server-Sent Events."""
+    await _live(scope).stream(scope, receive, send)
+
+
+@get("/api/v1/live/poll", opt={"action": Action.READ}, tags=["live"])
+async def poll(request: Request[Any, Any, Any]) -> Response[Any]:
+    """Watch by asking again: the frames since `cursor`, and the next cursor.
+
+    Give one of `metrics` (names with commas between them, over the last five minutes),
+    `dashboard` (its id) and `subscriptions` (a JSON list as the WebSocket takes them).
+    """
+    return await _live(request.scope).poll(_parameters(request.scope))
+
+
+def _live(scope: Scope) -> Live:
+    live: Live = scope["litestar_app"].state.live
+    return live
+
+
+def _reader(scope: Scope, principal: Principal, wire: Wire) -> Reader:
+    writer = TransportWriter.of(cast("MutableMapping[str, Any]", scope))
+    return Reader(principal, writer, wire, "", asyncio.get_running_loop().create_future())
+
+
+def _parameters(scope: Scope) -> dict[str, str]:
+    query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+    return {name: values[-1] for name, values in query.items()}
+
+
+def _aggregation(parameters: Mapping[str, str]) -> Aggregation:
+    text = parameters.get("aggregation", "avg")
+    try:
+        return Aggregation(text)
+    except ValueError:
+        known = ", ".join(each.value for each in Aggregation)
+        raise invalid("aggregation", f"`{text}` is not one of {known}") from None
+
+
+def _last_id(scope: Scope, parameters: Mapping[str, str]) -> str | None:
+    """The browser's own header wins: it is newer than the URL."""
+    header = dict(scope["headers"]).get(b"last-event-id")
+    return header.decode("latin-1") if header else parameters.get("last_event_id")
+
+
+def _check_streamable(scope: Scope) -> None:
+    if scope["http_version"] == "1.0":
+        raise NowlineError(
+            Code.UPGRADE, "HTTP/1.0 cannot carry a stream; use /api/v1/live/poll instead."
+        )
+
+
+def _event_stream_start() -> Any:  # noqa: ANN401 - a message of ASGI
+    headers = [
+        (b"content-type", b"text/event-stream; charset=utf-8"),
+        # nginx buffers what a back end sends unless told so.
+        (b"x-accel-buffering", b"no"),
+    ]
+    return {"type": "http.response.start", "status": 200, "headers": headers}
+
+
+async def _first_of(*waiting: asyncio.Future[Any]) -> None:
+    await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+
+
+async def _left(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _refuse(scope: Scope, send: Send, error: NowlineError, kind: str = "http") -> None:
+    """Answer with problem details instead of a stream."""
+    status, told, body = problem_bytes(error)
+    headers = [(name.encode(), value.encode()) for name, value in told.items()]
+    headers.append((b"content-length", str(len(body)).encode()))
+    if kind == "websocket.http":
+        headers += security_headers(scope)
+    start: Any = {"type": f"{kind}.response.start", "status": status, "headers": headers}
+    await send(start)
+    rest: Any = {"type": f"{kind}.response.body", "body": body}
+    await send(rest)
+
+
+routes = [websocket, stream, poll]

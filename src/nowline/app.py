@@ -1,0 +1,309 @@
+"""The composition root: what a server is made of, from where data comes in to where it leaves.
+
+Parts are started in the order of the flow and stopped in the order in which they stop being
+needed: first the doors, then what reads the log, then the files.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import resource
+import signal
+import socket
+from collections.abc import AsyncIterator, Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+import uvicorn
+import uvloop
+
+from nowline import __version__
+from nowline.api import application as http
+from nowline.api import dashboards
+from nowline.api.exposition import Parts, Telemetry
+from nowline.api.live import Live
+from nowline.api.page import Page
+from nowline.auth.service import Auth
+from nowline.bus.base import Log
+from nowline.bus.embedded import EmbeddedLog
+from nowline.clock import Clock, SystemClock
+from nowline.collect.host import HostCollector
+from nowline.collect.requests import RequestStats
+from nowline.collect.schedule import Sample, run_every_second
+from nowline.collect.server import ProcessCollector
+from nowline.config import ConfigError, Settings, signing_key
+from nowline.ingest.service import Ingest
+from nowline.live import transport
+from nowline.live.hub import Hub
+from nowline.live.session import Sessions
+from nowline.lock import DirectoryLock
+from nowline.query.engine import Engine
+from nowline.query.watches import Watches
+from nowline.rollup.window import Windows
+from nowline.rollup.worker import StoreWriter, WindowWorker, window_start
+from nowline.store.base import Store
+from nowline.store.catalogue import Catalogue
+from nowline.store.documents import Documents
+from nowline.store.duckdb import DuckDBStore
+
+# Descriptors that no live connection may take, so that the API, the log and the store go on.
+_RESERVED_FILES = 256
+_MOST_READERS = 20_000
+_GRACE_S = 5
+_WEBSOCKET_MESSAGE_BYTES = 64 << 10
+
+log = logging.getLogger(__name__)
+
+
+def serve(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT; then stop with everything acknowledged on disk.
+
+    Raises:
+        ConfigError: The address is not to be had, or a setting cannot be used.
+        LockedError: Another server uses the data folder.
+        NowlineError: A database of another version, or one that cannot be opened.
+    """
+    transport.check()
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(settings))
+
+
+def openapi() -> dict[str, Any]:
+    """The OpenAPI document."""
+    return http.openapi()
+
+
+async def _serve(settings: Settings) -> None:
+    with DirectoryLock.acquire(settings.data_dir) as lock:
+        listener = _listen(settings)
+        address = _address(settings.host, listener)
+        async with _running(settings, SystemClock()) as running:
+            server = _Server(running, lock, address)
+            loop = asyncio.get_running_loop()
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.add_signal_handler(number, server.stop)
+            await server.serve(sockets=[listener])
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    """What the HTTP server serves, and what it closes first when it stops."""
+
+    app: transport.App
+    hub: Hub
+    auth: Auth
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, which says when it is ready and lets the live streams go when it stops."""
+
+    def __init__(self, running: _Running, lock: DirectoryLock, address: str) -> None:
+        super().__init__(_uvicorn(running.app))
+        self._running = running
+        self._lock = lock
+        self._address = address
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Any:  # noqa: ANN401 - the signals are handled by `serve`
+        """Leave the signals alone."""
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to listen, then say so."""
+        await super().startup(sockets)
+        self._lock.announce(self._address)
+        token = await self._running.auth.setup_token()
+        print(f"Nowline {__version__} listening on {self._address}", flush=True)  # noqa: T201
+        if token is not None:
+            print(f"Set up the first admin at {self._address}/setup#token={token}", flush=True)  # noqa: T201
+
+    def stop(self) -> None:
+        """Take no more connections, end the streams, answer what was asked."""
+        self._running.hub.close()
+        self.should_exit = True
+
+
+@contextlib.asynccontextmanager
+async def _running(settings: Settings, clock: Clock) -> AsyncIterator[_Running]:
+    """Everything behind the HTTP server; on the way out, closed in the opposite order."""
+    async with contextlib.AsyncExitStack() as stack:
+        bus = await EmbeddedLog.open(settings.data_dir / "log.sqlite")
+        stack.push_async_callback(bus.close)
+        store = await DuckDBStore.open(settings.store_path)
+        stack.push_async_callback(store.close)
+        documents = await Documents.open(settings.documents_url)
+        stack.push_async_callback(documents.close)
+        auth = Auth(documents, clock, signing_key(settings), settings.ingest_key)
+        if settings.admin_email and settings.admin_password:
+            await auth.accounts.create_first_admin(settings.admin_email, settings.admin_password)
+        flow = await _Flow.open(bus, store, clock, settings)
+        requests = RequestStats()
+        app = http.application(_services(flow, documents, auth, clock, requests))
+        auth.on_revoked(flow.hub.revoke)
+        await stack.enter_async_context(flow.running())
+        await stack.enter_async_context(_background(auth.watch(), flow.hub.run()))
+        collecting = run_every_second(_samples(settings, requests), flow.ingest, clock)
+        await stack.enter_async_context(_background(collecting))
+        yield _Running(app, flow.hub, auth)
+
+
+@dataclass(frozen=True, slots=True)
+class _Flow:
+    """The way of the rows: in, through the log, into windows and store, out to viewers."""
+
+    bus: Log
+    store: Store
+    catalogue: Catalogue
+    windows: Windows
+    ingest: Ingest
+    window_worker: WindowWorker
+    store_writer: StoreWriter
+    engine: Engine
+    hub: Hub
+    sessions: Sessions
+
+    @classmethod
+    async def open(cls, bus: Log, store: Store, clock: Clock, settings: Settings) -> _Flow:
+        """Put the parts together and bring the windows to where the log is."""
+        now = clock.now_ms()
+        catalogue, windows = Catalogue(), Windows(window_start(now))
+        await store.load(catalogue)
+        writer = StoreWriter(bus, store, catalogue, windows, clock)
+        await writer.start()
+        worker = WindowWorker(bus, catalogue, windows)
+        worker.restore(await store.rows_since(windows.start), writer.offset)
+        await worker.catch_up()
+        engine = Engine(catalogue, store, windows, clock)
+        hub = Hub(clock, _most_readers())
+        worker.on_fold(hub.news)
+        keep_ms = int(max(settings.retention.values()).total_seconds() * 1000)
+        return cls(
+            bus=bus,
+            store=store,
+            catalogue=catalogue,
+            windows=windows,
+            ingest=Ingest(bus, catalogue, clock, keep_ms),
+            window_worker=worker,
+            store_writer=writer,
+            engine=engine,
+            hub=hub,
+            sessions=Sessions(hub, Watches(engine, windows, writer, clock)),
+        )
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Follow the log; on the way out, store what it holds."""
+        storing = asyncio.create_task(self.store_writer.run())
+        storing.add_done_callback(_die_with)
+        async with _background(self.window_worker.run()):
+            yield
+            self.store_writer.stop()
+            await storing
+
+
+def _services(
+    flow: _Flow, documents: Documents, auth: Auth, clock: Clock, requests: RequestStats
+) -> http.Services:
+    parts = Parts(
+        bus=flow.bus,
+        ingest=flow.ingest,
+        windows=flow.windows,
+        window_worker=flow.window_worker,
+        store=flow.store,
+        store_writer=flow.store_writer,
+        engine=flow.engine,
+        hub=flow.hub,
+    )
+    templates = dashboards.load()
+    watched = {name: dashboards.wanted(template) for name, template in templates.items()}
+    return http.Services(
+        auth=auth,
+        documents=documents,
+        ingest=flow.ingest,
+        engine=flow.engine,
+        live=Live(flow.sessions, auth, clock, watched),
+        telemetry=Telemetry(parts),
+        templates=templates,
+        page=Page(),
+        requests=requests,
+    )
+
+
+def _samples(settings: Settings, requests: RequestStats) -> list[Sample]:
+    own: list[Sample] = [ProcessCollector().sample, requests.sample]
+    return [HostCollector().sample, *own] if settings.host_metrics else own
+
+
+@contextlib.asynccontextmanager
+async def _background(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Run until the block is left, then cancel; a task that dies takes the server with it."""
+    tasks = [asyncio.create_task(each) for each in work]
+    for task in tasks:
+        task.add_done_callback(_die_with)
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _die_with(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and task.exception():
+        log.critical("A part of the server died; stopping.", exc_info=task.exception())
+        signal.raise_signal(signal.SIGTERM)
+
+
+def _listen(settings: Settings) -> socket.socket:
+    try:
+        family, kind, protocol, _, where = socket.getaddrinfo(
+            settings.host, settings.port, type=socket.SOCK_STREAM
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(where)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ConfigError(
+            f"NOWLINE_HOST/NOWLINE_PORT: cannot listen on {settings.host}:{settings.port}: {reason}"
+        ) from error
+    listener.setblocking(False)
+    return listener
+
+
+def _address(host: str, listener: socket.socket) -> str:
+    shown = f"[{host}]" if ":" in host else host
+    return f"http://{shown}:{listener.getsockname()[1]}"
+
+
+def _most_readers() -> int:
+    """As many as the process may open files for, once those that others need are set aside."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < hard:
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+            soft = hard
+    most = max(1, min(_MOST_READERS, soft - _RESERVED_FILES))
+    if most < _MOST_READERS:
+        log.info("Open files are limited to %d: serving up to %d live connections.", soft, most)
+    return most
+
+
+def _uvicorn(app: transport.App) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http="httptools",
+        ws="websockets-sansio",
+        ws_max_size=_WEBSOCKET_MESSAGE_BYTES,
+        # Frames are shared by all readers; a context per connection would undo that (FANOUT).
+        ws_per_message_deflate=False,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        backlog=4096,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=_GRACE_S,
+    )

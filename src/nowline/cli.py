@@ -1,0 +1,349 @@
+"""The command line: reads settings, runs one command, and says errors in one line.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage or setting. Commands import what they run, so that
+the small ones are quick.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import re
+import sys
+from contextlib import asynccontextmanager
+from enum import Enum
+from getpass import getpass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
+
+from nowline import __version__, config, logs
+from nowline.errors import Code, NowlineError, invalid
+from nowline.lock import LockedError, address_of
+from nowline.model.user import Caller, Role, Scope
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Sequence
+    from datetime import timedelta
+
+    from nowline.auth.accounts import Accounts
+    from nowline.model.user import User
+
+    Commands: TypeAlias = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001
+    Command: TypeAlias = Callable[[argparse.Namespace], int | None]
+
+T = TypeVar("T", bound=Enum)
+
+FAILED: Final = 1
+MISUSED: Final = 2
+INTERRUPTED: Final = 130
+_HIGHEST_RATE: Final = 100_000
+_OVERRIDES: Final = ("host", "port", "data_dir")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        argv: The arguments after the program's name; those of this process if None.
+
+    Returns:
+        The exit code; wrong usage exits by itself.
+    """
+    arguments = _parser().parse_args(argv)
+    try:
+        return arguments.run(arguments) or 0
+    except config.ConfigError as error:
+        return _fail(str(error), MISUSED)
+    except (LockedError, NowlineError) as error:
+        return _fail(str(error), FAILED)
+    except OSError as error:
+        return _fail(_described(error), FAILED)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def up(arguments: argparse.Namespace) -> None:
+    """Serve until told to stop."""
+    logs.configure()
+    settings = _prepared(arguments)
+    from nowline import app
+
+    app.serve(settings)
+
+
+def show_config(arguments: argparse.Namespace) -> None:
+    """Print every setting, its effective value and where it came from."""
+    rows = [config.Row("SETTING", "VALUE", "ORIGIN"), *config.effective(_settings(arguments))]
+    variables = max(len(row.variable) for row in rows)
+    values = max(len(row.value) for row in rows)
+    for row in rows:
+        _say(f"{row.variable:<{variables}}  {row.value:<{values}}  {row.origin}")
+
+
+def create_key(arguments: argparse.Namespace) -> None:
+    """Make an API key and print it, alone, on standard output."""
+    settings = _prepared(arguments)
+    scopes = frozenset(arguments.scope)
+
+    async def create() -> str:
+        async with _accounts(settings) as accounts:
+            _, secret = await accounts.create_key(arguments.name, scopes, _by())
+            return secret
+
+    _say(asyncio.run(create()))
+    _note(f"Made the key {arguments.name!r} in {settings.data_dir}; it is shown only this once.")
+
+
+def create_user(arguments: argparse.Namespace) -> None:
+    """Make a user with a password that is asked for, or read from standard input."""
+    settings = _prepared(arguments)
+    password = _password()
+
+    async def create() -> User:
+        async with _accounts(settings) as accounts:
+            return await accounts.create_user(arguments.email, password, arguments.role, _by())
+
+    user = asyncio.run(create())
+    _say(f"Made the user {user.email} ({user.role.value}) in {settings.data_dir}")
+
+
+def demo(arguments: argparse.Namespace) -> int:
+    """Feed a running server with a simulated shop until told to stop."""
+    logs.configure()
+    settings = _settings(arguments)
+    given_key = arguments.key or settings.ingest_key
+    url = arguments.url or address_of(settings.data_dir)
+    if url is None:
+        detail = f"No server runs on {settings.data_dir}: start one with `nowline up` or give --url"
+        raise NowlineError(Code.UNAVAILABLE, detail)
+    if arguments.url and given_key is None:
+        raise invalid("--key", "is needed with --url, since only the server's folder can make one")
+    return asyncio.run(_demo(settings, url, given_key, arguments))
+
+
+async def _demo(
+    settings: config.Settings, url: str, given_key: str | None, arguments: argparse.Namespace
+) -> int:
+    from nowline import demo
+
+    async with _ingest_key(settings, given_key) as key:
+        return await demo.run(
+            url,
+            key,
+            rate=arguments.rate,
+            backfill=arguments.backfill,
+            seed=arguments.seed,
+            duration=arguments.duration,
+        )
+
+
+@asynccontextmanager
+async def _ingest_key(settings: config.Settings, given: str | None) -> AsyncIterator[str]:
+    """The given key, or one of the data folder that is deleted at the end."""
+    if given is not None:
+        yield given
+        return
+    async with _accounts(settings) as accounts:
+        key, secret = await accounts.create_key("nowline demo", frozenset({Scope.INGEST}), _by())
+        try:
+            yield secret
+        finally:
+            await accounts.delete_key(key.id, _by())
+
+
+def openapi(_arguments: argparse.Namespace) -> None:
+    """Print the description of the HTTP API."""
+    import msgspec
+
+    from nowline import app
+
+    _say(msgspec.json.format(msgspec.json.encode(app.openapi())).decode())
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="nowline", description="Real-time analytics in one process."
+    )
+    parser.add_argument("--version", action="version", version=f"nowline {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_up(commands)
+    _add_demo(commands)
+    _add(commands, "config", show_config, "print the effective settings and their origin")
+    _add_key(commands)
+    _add_user(commands)
+    command = commands.add_parser("openapi", help="print the description of the HTTP API")
+    command.set_defaults(run=openapi)
+    return parser
+
+
+def _add(commands: Commands, name: str, run: Command, summary: str) -> argparse.ArgumentParser:
+    """Add a command that reads settings."""
+    command = commands.add_parser(name, help=summary, description=_sentence(summary))
+    command.add_argument("--data-dir", metavar="DIR", help="the data folder")
+    command.add_argument(
+        "--config", metavar="FILE", type=Path, help="read FILE, not nowline.toml in the data folder"
+    )
+    command.set_defaults(run=run, host=None, port=None)
+    return command
+
+
+def _add_up(commands: Commands) -> None:
+    command = _add(commands, "up", up, "run the server until SIGTERM or Ctrl-C")
+    command.add_argument("--host", help="the address to listen on")
+    command.add_argument("--port", help="the port to listen on; 0 picks a free one")
+
+
+def _add_demo(commands: Commands) -> None:
+    summary = "feed a running server with a simulated shop, marked as demo data"
+    command = _add(commands, "demo", demo, summary)
+    command.add_argument("--url", help="the server; the one of the data folder if not given")
+    command.add_argument("--key", help="an ingest key; without --url, one for this run is made")
+    command.add_argument(
+        "--rate", type=_rate, default=20.0, metavar="N", help="API calls per second on average"
+    )
+    command.add_argument(
+        "--backfill",
+        type=_duration,
+        metavar="DURATION",
+        help="first send this much of the past, such as 7d",
+    )
+    command.add_argument(
+        "--duration", type=_duration, help="stop after this time; by default never"
+    )
+    command.add_argument(
+        "--seed", type=_seed, default=1, metavar="N", help="which shop; one seed is always the same"
+    )
+
+
+def _add_key(commands: Commands) -> None:
+    group = commands.add_parser("key", help="make API keys", description="Make API keys.")
+    nested = group.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    command = _add(nested, "create", create_key, "make an API key and print it, once")
+    command.add_argument("name", metavar="NAME", help="what the key is for")
+    command.add_argument(
+        "--scope",
+        type=_member_of(Scope),
+        action="append",
+        required=True,
+        metavar="SCOPE",
+        help=f"what it may do: {_choices(Scope)}; may be repeated",
+    )
+
+
+def _add_user(commands: Commands) -> None:
+    group = commands.add_parser("user", help="make users", description="Make users.")
+    nested = group.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    summary = "make a user; the password is asked for, or read from standard input"
+    command = _add(nested, "create", create_user, summary)
+    command.add_argument("email", metavar="EMAIL", help="the address to sign in with")
+    command.add_argument(
+        "--role",
+        type=_member_of(Role),
+        required=True,
+        metavar="ROLE",
+        help=f"one of {_choices(Role)}",
+    )
+
+
+def _member_of(kind: type[T]) -> Callable[[str], T]:
+    def parse(text: str) -> T:
+        try:
+            return kind(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(f"{text!r} is none of {_choices(kind)}") from error
+
+    return parse
+
+
+def _rate(text: str) -> float:
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = 0.0
+    if not 0 < rate <= _HIGHEST_RATE:
+        raise argparse.ArgumentTypeError(f"must be above 0 and at most {_HIGHEST_RATE}")
+    return rate
+
+
+def _seed(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,18}", text):
+        raise argparse.ArgumentTypeError("must be a whole number of at most 18 digits")
+    return int(text)
+
+
+def _duration(text: str) -> timedelta:
+    try:
+        return config.parse_duration(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _choices(kind: type[Enum]) -> str:
+    return ", ".join(member.value for member in kind)
+
+
+def _sentence(summary: str) -> str:
+    return f"{summary[0].upper()}{summary[1:]}."
+
+
+def _settings(arguments: argparse.Namespace) -> config.Settings:
+    given = {name: getattr(arguments, name) for name in _OVERRIDES}
+    flags = {name: value for name, value in given.items() if value is not None}
+    return config.load(os.environ, flags, arguments.config)
+
+
+def _prepared(arguments: argparse.Namespace) -> config.Settings:
+    settings = _settings(arguments)
+    config.prepare(settings)
+    return settings
+
+
+@asynccontextmanager
+async def _accounts(settings: config.Settings) -> AsyncIterator[Accounts]:
+    """The users and keys of a data folder, whether or not a server runs on it."""
+    from nowline.auth.accounts import Accounts
+    from nowline.auth.directory import Directory
+    from nowline.auth.passwords import Passwords
+    from nowline.clock import SystemClock
+    from nowline.store.documents import Documents
+
+    documents = await Documents.open(settings.documents_url)
+    try:
+        clock = SystemClock()
+        directory = Directory(documents, start_key=None, now_ms=clock.now_ms())
+        yield Accounts(documents, clock, Passwords(), directory)
+    finally:
+        await documents.close()
+
+
+def _by() -> Caller:
+    return Caller("command line")
+
+
+def _password() -> str:
+    """The password from standard input: asked for twice on a terminal, else its first line."""
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\r\n")
+    password = getpass("Password: ")
+    if getpass("Again: ") != password:
+        raise invalid("password", "the two are not the same")
+    return password
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+
+
+def _note(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
+
+
+def _fail(reason: str, code: int) -> int:
+    _note(f"nowline: {' '.join(reason.split())}")
+    return code
+
+
+def _described(error: OSError) -> str:
+    named = f"{error.filename}: " if error.filename else ""
+    return f"{named}{error.strerror or error}"
