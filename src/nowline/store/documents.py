@@ -99,8 +99,9 @@ async def _migrate(engine: AsyncEngine) -> None:
     if revision is not None:
         _refuse_newer(revision)
         await _back_up(engine.url, revision)
+    bring = migrations.create if revision is None else migrations.upgrade
     async with engine.execution_options(writes=True).begin() as connection:
-        await connection.run_sync(migrations.upgrade)
+        await connection.run_sync(bring)
 
 
 def _revision(connection: Connection) -> str | None:

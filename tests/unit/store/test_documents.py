@@ -13,7 +13,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import text
+from sqlalchemy import create_engine, inspect, text
 
 from nowline.errors import Code, NowlineError, invalid
 from nowline.store import migrations
@@ -21,6 +21,7 @@ from nowline.store.documents import Documents
 from nowline.store.tables import metadata
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from sqlalchemy import Connection
@@ -71,13 +72,43 @@ async def test_a_file_that_others_could_read_is_closed_to_them(tmp_path: Path) -
 
 async def test_the_migrations_make_the_tables_that_the_queries_use(tmp_path: Path) -> None:
     def differences(connection: Connection) -> list[object]:
+        migrations.upgrade(connection)
         return list(compare_metadata(MigrationContext.configure(connection), metadata))
 
-    documents = await Documents.open(url_of(tmp_path / "documents.db"))
-    async with documents.read() as connection:
-        found = await connection.run_sync(differences)
-    await documents.close()
+    engine = create_engine(url_of(tmp_path / "documents.db"))
+    with engine.begin() as connection:
+        found = differences(connection)
+    engine.dispose()
     assert found == []
+
+
+def test_a_new_database_has_the_schema_that_all_migrations_make(tmp_path: Path) -> None:
+    made, migrated = (
+        schema_after(bring, tmp_path / name)
+        for name, bring in (("made.db", migrations.create), ("migrated.db", migrations.upgrade))
+    )
+    assert made == migrated
+
+
+def schema_after(bring: Callable[[Connection], None], file: Path) -> dict[str, object]:
+    """What a database looks like, without the order and spelling of the statements."""
+    engine = create_engine(url_of(file))
+    with engine.begin() as connection:
+        bring(connection)
+        found = inspect(connection)
+        schema: dict[str, object] = {
+            table: (
+                [(c["name"], str(c["type"]), c["nullable"]) for c in found.get_columns(table)],
+                found.get_pk_constraint(table),
+                sorted(map(str, found.get_unique_constraints(table))),
+                sorted(map(str, found.get_foreign_keys(table))),
+                sorted(map(str, found.get_indexes(table))),
+            )
+            for table in found.get_table_names()
+        }
+        schema["revision"] = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    engine.dispose()
+    return schema
 
 
 def test_the_known_revision_is_the_newest() -> None:
@@ -196,4 +227,4 @@ def test_a_start_with_nothing_to_migrate_does_not_load_alembic(tmp_path: Path) -
         ).stdout
         for _ in range(2)
     ]
-    assert loaded == [b"True\n", b"False\n"]
+    assert loaded == [b"False\n", b"False\n"]
