@@ -25,10 +25,11 @@ from nowline.api import (
     users,
 )
 from nowline.api.body import JsonRequest
-from nowline.api.description import describe
+from nowline.api.description import actions, describe
 from nowline.api.exposition import Telemetry
-from nowline.api.guard import require, secure_headers
+from nowline.api.guard import require, secure_headers, undeclared
 from nowline.api.problems import exception_handlers
+from nowline.auth.policy import Action
 from nowline.auth.service import Auth
 from nowline.collect.requests import RequestStats, observe_requests
 from nowline.ingest.service import Ingest
@@ -65,13 +66,25 @@ class Services:
 
 
 def routes(services: Services) -> Litestar:
-    """The routes, each with the services it asks for by name."""
-    return _litestar(services, guards=[require(services.auth)])
+    """The routes, each with the services it asks for by name.
+
+    Raises:
+        RuntimeError: A route does not say who may call it.
+    """
+    app = _litestar(services, guards=[require(services.auth)])
+    if missing := undeclared(app):
+        raise RuntimeError(f"Routes without an action: {', '.join(missing)}")
+    return app
 
 
 def openapi() -> dict[str, Any]:
     """The OpenAPI document, without any service running."""
     return describe(_litestar(None, guards=[]))
+
+
+def declared() -> list[tuple[str, Action]]:
+    """Every route's path and action, the hidden ones included."""
+    return [(path, action) for path, _, action in actions(_litestar(None, guards=[]))]
 
 
 def application(services: Services) -> App:
@@ -88,7 +101,8 @@ def _litestar(services: Services | None, guards: list[Any]) -> Litestar:
         exception_handlers=exception_handlers(),
         request_class=JsonRequest,
         request_max_body_size=_MOST_BODY,
-        openapi_config=_openapi(),
+        # Served from a file, so the running server needs neither it nor the routes it brings.
+        openapi_config=_openapi() if services is None else None,
         state=State({"live": getattr(services, "live", None)}),
         logging_config=None,
     )

@@ -151,7 +151,7 @@ def describe(app: Litestar) -> dict[str, Any]:
     document["components"]["schemas"] |= problem
     document["paths"]["/api/dashboard/stream"] = {"get": _stream()}
     _supplement(document["paths"])
-    for path, method, action in _actions(app):
+    for path, method, action in actions(app):
         operation = document["paths"].get(path, {}).get(method)
         if operation is not None:
             _refuse(operation, action, _REFUSALS.get((path, method), ()))
@@ -198,7 +198,7 @@ def _json(text: str, schema: dict[str, Any]) -> dict[str, Any]:
     return {"description": text, "content": {"application/json": {"schema": schema}}}
 
 
-def _actions(app: Litestar) -> Iterator[tuple[str, str, Action]]:
+def actions(app: Litestar) -> Iterator[tuple[str, str, Action]]:
     """Path, method and action of every route."""
     for route in app.routes:
         handlers = route.route_handlers if isinstance(route, HTTPRoute) else [route.route_handler]

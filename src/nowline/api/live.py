@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Coroutine, Mapping, MutableMapping
 from typing import Any, cast
 from urllib.parse import parse_qs
 
 import msgspec
 from litestar import Request, Response, asgi, get
 from litestar.enums import ScopeType
-from litestar.types import Receive, Scope, Send
+from litestar.exceptions import HTTPException, MethodNotAllowedException
+from litestar.types import Message, Receive, Scope, Send
 
 from nowline.api.guard import admit_stream, security_headers
 from nowline.api.problems import STATUS, problem_bytes
@@ -31,6 +32,8 @@ from nowline.model.user import Principal
 
 _STREAM = {"action": Action.READ, "stream": True}
 _RETRY_MS = 1000
+# A reader that takes nothing would not take the last message either.
+_FAREWELL_S = 1.0
 
 _log = logging.getLogger(__name__)
 
@@ -66,38 +69,46 @@ class Live:
             await _refuse(scope, send, error, "websocket.http")
             return
         await send({"type": "websocket.accept", "subprotocol": None, "headers": []})
+        hub = self.sessions.hub
         reader = _reader(scope, principal, WebSocketWire())
         try:
-            self.sessions.hub.admit(reader)
+            hub.admit(reader)
         except NowlineError as error:
-            await send({"type": "websocket.close", "code": 1013, "reason": error.detail})
+            code = 1012 if hub.is_closed else 1013
+            await send({"type": "websocket.close", "code": code, "reason": error.detail})
             return
         try:
-            await self._converse(reader, receive, send)
+            await self._until_closing(reader, self._listen(reader, receive))
         finally:
-            self.sessions.hub.leave(reader)
+            hub.leave(reader)
+        if reader.closing.done():
+            code, reason = reader.closing.result()
+            await _say(reader, send, {"type": "websocket.close", "code": code, "reason": reason})
 
     async def stream(self, scope: Scope, receive: Receive, send: Send) -> None:
         """`GET /api/dashboard/stream`."""
+        hub = self.sessions.hub
         try:
+            _check_streamable(scope)
             principal = await admit_stream(scope, self._auth)
             parameters = _parameters(scope)
-            _check_streamable(scope)
             wanted = self.wanted(parameters)
             self.sessions.check(wanted)
-            self.sessions.hub.check_capacity()
-        except NowlineError as error:
+            reader = _reader(scope, principal, EventStreamWire())
+            hub.admit(reader)
+        except (NowlineError, HTTPException) as error:
             await _refuse(scope, send, error)
             return
-        await send(_event_stream_start())
-        reader = _reader(scope, principal, EventStreamWire())
-        reader.writer.write(chunk(f"retry: {_RETRY_MS}\n\n".encode()))
-        self.sessions.hub.admit(reader)
         try:
-            await self._follow(reader, wanted, _last_id(scope, parameters), receive)
+            await send(_event_stream_start())
+            reader.writer.write(chunk(f"retry: {_RETRY_MS}\n\n".encode()))
+            following = self._follow(reader, wanted, _last_id(scope, parameters), receive)
+            await self._until_closing(reader, following)
         finally:
-            self.sessions.hub.leave(reader)
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
+            hub.leave(reader)
+            await _say(
+                reader, send, {"type": "http.response.body", "body": b"", "more_body": False}
+            )
 
     async def poll(self, parameters: Mapping[str, str]) -> Response[bytes]:
         """`GET /api/v1/live/poll`."""
@@ -131,23 +142,22 @@ class Live:
             raise NowlineError(Code.NOT_FOUND, f"There is no dashboard `{dashboard_id}`.")
         return found
 
-    async def _converse(self, reader: Reader, receive: Receive, send: Send) -> None:
-        """Answer a WebSocket's messages until it or the server ends it."""
-        listening = asyncio.create_task(self._listen(reader, receive))
-        await _first_of(listening, reader.closing)
-        if not listening.done():
-            listening.cancel()
+    async def _until_closing(self, reader: Reader, work: Coroutine[Any, Any, None]) -> None:
+        """Do the work of a connection until it is done or the server ends it."""
+        working = asyncio.create_task(work)
+        try:
+            await asyncio.wait((working, reader.closing), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            working.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await listening
-            code, reason = reader.closing.result()
-            await send({"type": "websocket.close", "code": code, "reason": reason})
-        else:
-            listening.result()
+                await working
 
     async def _listen(self, reader: Reader, receive: Receive) -> None:
+        """Answer a WebSocket's messages, no faster than it reads the answers."""
         while (message := await receive())["type"] == "websocket.receive":
             text = message.get("text") or message.get("bytes") or b""
             await self._answer(reader, text)
+            await reader.room()
 
     async def _answer(self, reader: Reader, text: str | bytes) -> None:
         try:
@@ -191,11 +201,10 @@ class Live:
     async def _follow(
         self, reader: Reader, wanted: list[Wanted], last_id: str | None, receive: Receive
     ) -> None:
-        """Tell an event stream what it wants until the client or the server ends it."""
+        """Tell an event stream what it wants until the client ends it."""
         await self.sessions.stream(reader, wanted, last_id)
-        leaving = asyncio.create_task(_left(receive))
-        await _first_of(leaving, reader.closing)
-        leaving.cancel()
+        while (await receive())["type"] != "http.disconnect":
+            pass
 
 
 @asgi("/ws/analytics", opt=_STREAM, copy_scope=False)
@@ -255,6 +264,8 @@ def _last_id(scope: Scope, parameters: Mapping[str, str]) -> str | None:
 
 
 def _check_streamable(scope: Scope) -> None:
+    if scope["method"] != "GET":
+        raise MethodNotAllowedException(headers={"allow": "GET"})
     if scope["http_version"] == "1.0":
         raise NowlineError(
             Code.UPGRADE, "HTTP/1.0 cannot carry a stream; use /api/v1/live/poll instead."
@@ -270,16 +281,16 @@ def _event_stream_start() -> Any:  # noqa: ANN401 - a message of ASGI
     return {"type": "http.response.start", "status": 200, "headers": headers}
 
 
-async def _first_of(*waiting: asyncio.Future[Any]) -> None:
-    await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+async def _say(reader: Reader, send: Send, last: Message) -> None:
+    """Send the last message of a connection; who does not take it in time is dropped."""
+    try:
+        async with asyncio.timeout(_FAREWELL_S):
+            await send(last)
+    except TimeoutError:
+        reader.writer.abort()
 
 
-async def _left(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-
-
-async def _refuse(scope: Scope, send: Send, error: NowlineError, kind: str = "http") -> None:
+async def _refuse(scope: Scope, send: Send, error: Exception, kind: str = "http") -> None:
     """Answer with problem details instead of a stream."""
     status, told, body = problem_bytes(error)
     headers = [(name.encode(), value.encode()) for name, value in told.items()]
