@@ -1,0 +1,34 @@
+import { gzipSync } from 'node:zlib';
+
+import type { Plugin, Rolldown } from 'vite';
+
+type Bundle = Rolldown.OutputBundle;
+
+function initialChunks(bundle: Bundle): Rolldown.OutputChunk[] {
+  const found = new Map<string, Rolldown.OutputChunk>();
+  const visit = (name: string): void => {
+    const chunk = bundle[name];
+    if (chunk?.type !== 'chunk' || found.has(name)) return;
+    found.set(name, chunk);
+    chunk.imports.forEach(visit);
+  };
+  for (const [name, chunk] of Object.entries(bundle)) {
+    if (chunk.type === 'chunk' && chunk.isEntry) visit(name);
+  }
+  return [...found.values()];
+}
+
+/** Fails the build when the script needed for the first view, gzipped, is over `limit` bytes. */
+export function scriptBudget(limit: number): Plugin {
+  return {
+    name: 'nowline-script-budget',
+    apply: 'build',
+    generateBundle(_options, bundle) {
+      const sizes = initialChunks(bundle).map((chunk) => gzipSync(chunk.code, { level: 9 }).length);
+      const total = sizes.reduce((sum, size) => sum + size, 0);
+      const report = `initial script: ${String(total)} bytes gzipped of ${String(limit)} allowed`;
+      if (total > limit) this.error(report);
+      this.info(report);
+    },
+  };
+}

@@ -1,0 +1,62 @@
+import type { Point } from '../series/point';
+import type { Api } from './client';
+import type { components } from './types.gen';
+
+type Schemas = components['schemas'];
+
+export type Role = Schemas['Role'];
+export type Scope = Schemas['Scope'];
+export type Me = Schemas['Me'];
+export type User = Schemas['UserView'];
+export type Key = Schemas['KeyView'];
+export type NewKey = Schemas['CreatedKey'];
+export type UserChange = Schemas['UserPatch'];
+export type Template = Schemas['Template'];
+export type CatalogueEntry = Schemas['Entry'];
+
+const id = encodeURIComponent;
+
+export function getMe(api: Api): Promise<Me> {
+  return api.get<Me>('/api/v1/me');
+}
+
+export async function listUsers(api: Api): Promise<User[]> {
+  return (await api.get<Schemas['UserList']>('/api/v1/users')).users;
+}
+
+export function createUser(api: Api, email: string, password: string, role: Role): Promise<User> {
+  return api.post<User>('/api/v1/users', { email, password, role });
+}
+
+export function changeUser(api: Api, user: string, change: UserChange): Promise<User> {
+  return api.patch<User>(`/api/v1/users/${id(user)}`, change);
+}
+
+export function deleteUser(api: Api, user: string): Promise<void> {
+  return api.delete(`/api/v1/users/${id(user)}`);
+}
+
+export async function listKeys(api: Api): Promise<Key[]> {
+  return (await api.get<Schemas['KeyList']>('/api/v1/keys')).keys;
+}
+
+export function createKey(api: Api, name: string, scopes: Scope[]): Promise<NewKey> {
+  return api.post<NewKey>('/api/v1/keys', { name, scopes });
+}
+
+export function deleteKey(api: Api, key: string): Promise<void> {
+  return api.delete(`/api/v1/keys/${id(key)}`);
+}
+
+export async function tagValues(api: Api, metric: string, key: string): Promise<string[]> {
+  const path = `/api/v1/metrics/${id(metric)}/tags/${id(key)}`;
+  return (await api.get<Schemas['TagValues']>(path)).values;
+}
+
+export function getTemplate(api: Api, template: string): Promise<Template> {
+  return api.get<Template>(`/api/v1/templates/${id(template)}`);
+}
+
+export async function runQuery(api: Api, query: unknown): Promise<Point[]> {
+  return (await api.post<{ data: Point[] }>('/api/v1/metrics/query', query)).data;
+}

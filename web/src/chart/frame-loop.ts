@@ -1,0 +1,34 @@
+import { prefersReducedMotion } from '../ui/motion';
+
+/** Draws one frame; `now` is `performance.now()`. */
+export type Draw = (now: number) => void;
+
+const CALM_MS = 1000;
+
+/**
+ * Calls every chart once a frame, in one animation frame for all. It stands still while the
+ * page is hidden, and ticks once a second for people who asked for less motion.
+ */
+export class FrameLoop {
+  readonly #draws = new Set<Draw>();
+  #running = false;
+  #calmUntil = 0;
+
+  add(draw: Draw): () => void {
+    this.#draws.add(draw);
+    if (!this.#running) requestAnimationFrame(this.#step);
+    this.#running = true;
+    return () => {
+      this.#draws.delete(draw);
+    };
+  }
+
+  // Browsers hold animation frames back by themselves while a page is hidden.
+  #step = (now: number): void => {
+    this.#running = this.#draws.size > 0;
+    if (this.#running) requestAnimationFrame(this.#step);
+    if (now < this.#calmUntil) return;
+    if (prefersReducedMotion()) this.#calmUntil = now + CALM_MS;
+    for (const draw of this.#draws) draw(now);
+  };
+}

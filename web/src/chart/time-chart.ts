@@ -1,0 +1,271 @@
+import uPlot from 'uplot';
+
+import { niceScale } from '../series/scale';
+import type { Shape } from '../series/shape';
+import { format, type Unit } from '../series/unit';
+import { translucent, type Colours } from './colours';
+import { timeLabel, timeTicks } from './time-axis';
+
+export type Mark = 'line' | 'area' | 'bar';
+
+export interface SeriesStyle {
+  label: string;
+  slot: number;
+  hidden: boolean;
+}
+
+export interface Threshold {
+  value: number;
+  label: string;
+}
+
+export interface ChartOptions {
+  mark: Mark;
+  unit: Unit;
+  /** The top of the scale where it is known, e.g. 100 %. */
+  max: number | null;
+  thresholds: readonly Threshold[];
+  bucketMs: number;
+  series: readonly SeriesStyle[];
+  colours: Colours;
+  oncursor: (at: CursorAt | null) => void;
+}
+
+export interface CursorAt {
+  x: number;
+  y: number;
+  time: number;
+  values: (number | null)[];
+}
+
+/** A revised point that is to glow. */
+export interface GlowAt {
+  series: number;
+  time: number;
+}
+
+const SYNC_KEY = 'nowline';
+const AXIS_FONT = '12px system-ui, sans-serif';
+const AREA_ALPHA = 0.08;
+/** How far the cursor looks for a value of a series that reports seldom. */
+const REACH = 3;
+
+const AXIS_GAP = 8;
+const CHARACTER_WIDTH = 7;
+const EDGE_PX = 16;
+const NARROWEST_AXIS = 40;
+
+/** Room for the longest label, in steps so that the plot does not tremble as labels change. */
+function axisWidth(labels: readonly string[] | null): number {
+  const longest = Math.max(0, ...(labels ?? []).map((label) => label.length));
+  return Math.max(NARROWEST_AXIS, AXIS_GAP + longest * CHARACTER_WIDTH);
+}
+
+type Columns = (number | null | undefined)[][];
+
+/** The nearest row to `row` in which a series has a value. */
+function nearest(values: Columns[number], row: number): number | null {
+  for (let away = 0; away <= REACH; away += 1) {
+    if (values[row - away] !== null && values[row - away] !== undefined) return row - away;
+    if (values[row + away] !== null && values[row + away] !== undefined) return row + away;
+  }
+  return null;
+}
+
+/** A chart over time whose window is moved along by `moveTo`. The only place that knows uPlot. */
+export class TimeChart {
+  readonly #plot: uPlot;
+  readonly #options: ChartOptions;
+  #lonely: number[][] = [];
+  #ticks: number[] = [];
+  #glowing: readonly GlowAt[] = [];
+  #drawnEnd = 0;
+  #spanMs = 0;
+
+  constructor(host: HTMLElement, width: number, height: number, options: ChartOptions) {
+    this.#options = options;
+    const empty: Columns = [[], ...options.series.map(() => [])];
+    this.#plot = new uPlot(this.#config(width, height), empty as uPlot.AlignedData, host);
+  }
+
+  setData({ times, columns }: Shape): void {
+    this.#lonely = columns.map((column) => column.lonely);
+    const data: Columns = [times, ...columns.map((column) => column.values)];
+    this.#plot.setData(data as uPlot.AlignedData, false);
+    this.#drawnEnd = 0;
+  }
+
+  setGlow(glowing: readonly GlowAt[]): void {
+    if (glowing.length > 0 || this.#glowing.length > 0) this.#drawnEnd = 0;
+    this.#glowing = glowing;
+  }
+
+  resize(width: number, height: number): void {
+    if (width === this.#plot.width && height === this.#plot.height) return;
+    this.#plot.setSize({ width, height });
+    this.#drawnEnd = 0;
+  }
+
+  /** Shows the span that ends at `end`; does nothing until that moves the picture half a pixel. */
+  moveTo(end: number, spanMs: number): void {
+    const pixels = this.#plot.bbox.width || 1;
+    const moved = (Math.abs(end - this.#drawnEnd) / spanMs) * pixels;
+    if (moved < 0.5 && spanMs === this.#spanMs) return;
+    this.#drawnEnd = end;
+    this.#spanMs = spanMs;
+    this.#plot.setScale('x', { min: end - spanMs, max: end });
+  }
+
+  destroy(): void {
+    this.#options.oncursor(null);
+    this.#plot.destroy();
+  }
+
+  #config(width: number, height: number): uPlot.Options {
+    const { series, colours } = this.#options;
+    return {
+      width,
+      height,
+      ms: 1,
+      padding: [6, 18, 0, 0],
+      legend: { show: false },
+      cursor: this.#cursor(),
+      scales: { x: { time: true, auto: false }, y: { range: this.#yRange } },
+      axes: [this.#xAxis(colours), this.#yAxis(colours)],
+      series: [{}, ...series.map((style) => this.#seriesOf(style))],
+      hooks: { setCursor: [this.#cursorMoved], draw: [this.#drawThresholds, this.#drawGlow] },
+    };
+  }
+
+  #cursor(): uPlot.Cursor {
+    return {
+      y: false,
+      drag: { x: false, y: false, setScale: false },
+      sync: { key: SYNC_KEY, scales: ['x', null] },
+      points: { size: 7 },
+      dataIdx: (plot, index, row) =>
+        index === 0 ? row : (nearest(plot.data[index] as Columns[number], row) ?? row),
+    };
+  }
+
+  #xAxis(colours: Colours): uPlot.Axis {
+    return {
+      stroke: colours.text,
+      font: AXIS_FONT,
+      size: 26,
+      gap: 4,
+      grid: { show: false },
+      ticks: { show: false },
+      splits: (plot, _axis, min, max) => {
+        const most = Math.max(2, Math.min(5, Math.floor(plot.width / 90)));
+        // A label at the left edge would run into those of the other axis.
+        const edge = ((max - min) * EDGE_PX) / Math.max(plot.width, 1);
+        return timeTicks(min + edge, max, most);
+      },
+      values: (_plot, splits) => {
+        const step = (splits[1] ?? Infinity) - (splits[0] ?? 0);
+        return splits.map((split) => timeLabel(split, step));
+      },
+    };
+  }
+
+  #yAxis(colours: Colours): uPlot.Axis {
+    return {
+      stroke: colours.text,
+      font: AXIS_FONT,
+      size: (_plot, labels) => axisWidth(labels),
+      gap: 6,
+      grid: { stroke: colours.grid, width: 1 },
+      ticks: { show: false },
+      splits: () => this.#ticks,
+      values: (_plot, splits) => splits.map((split) => format(split, this.#options.unit)),
+    };
+  }
+
+  #yRange = (_plot: uPlot, low: number | null, high: number | null): uPlot.Range.MinMax => {
+    const { max, unit, thresholds } = this.#options;
+    const top = Math.max(high ?? 0, max ?? 0, ...thresholds.map(({ value }) => value));
+    const scale = niceScale(low ?? 0, top, unit.startsWith('bytes') ? 1024 : 10);
+    this.#ticks = scale.ticks;
+    return [scale.min, scale.max];
+  };
+
+  #seriesOf({ slot, hidden, label }: SeriesStyle): uPlot.Series {
+    const { mark, colours } = this.#options;
+    const stroke = colours.series[slot] ?? colours.text;
+    const bar = mark === 'bar';
+    const fill = bar ? translucent(stroke, 0.85) : translucent(stroke, AREA_ALPHA);
+    return {
+      label,
+      show: !hidden,
+      stroke,
+      width: bar ? 0 : 1.5,
+      ...(mark === 'line' ? {} : { fill }),
+      ...(bar && uPlot.paths.bars
+        ? { paths: uPlot.paths.bars({ size: [0.8, 40], align: 1, radius: 0.1 }) }
+        : {}),
+      points: {
+        show: () => !bar,
+        filter: (_plot, index) => this.#lonely[index - 1] ?? [],
+        size: 5,
+        fill: stroke,
+      },
+    };
+  }
+
+  #cursorMoved = (plot: uPlot): void => {
+    const { left = -1, top = -1, idx } = plot.cursor;
+    // Linked charts get the cursor's time too, but only the one under the pointer speaks.
+    if (left < 0 || top < 0 || idx === null || idx === undefined || !plot.over.matches(':hover')) {
+      this.#options.oncursor(null);
+      return;
+    }
+    const box = plot.over.getBoundingClientRect();
+    const rows = plot.cursor.idxs ?? [];
+    const values = plot.series.slice(1).map((series, i) => {
+      const row = rows[i + 1];
+      return series.show && row !== null && row !== undefined
+        ? (plot.data[i + 1]?.[row] ?? null)
+        : null;
+    });
+    const time = plot.data[0][idx] ?? 0;
+    this.#options.oncursor({ x: box.left + left, y: box.top + top, time, values });
+  };
+
+  #drawThresholds = ({ ctx, bbox, valToPos }: uPlot): void => {
+    const { thresholds, colours } = this.#options;
+    for (const { value, label } of thresholds) {
+      const y = Math.round(valToPos(value, 'y', true)) + 0.5;
+      ctx.save();
+      ctx.strokeStyle = colours.warning;
+      ctx.fillStyle = colours.warning;
+      ctx.setLineDash([4 * devicePixelRatio, 4 * devicePixelRatio]);
+      ctx.beginPath();
+      ctx.moveTo(bbox.left, y);
+      ctx.lineTo(bbox.left + bbox.width, y);
+      ctx.stroke();
+      ctx.textAlign = 'right';
+      ctx.textBaseline = 'bottom';
+      ctx.font = `${String(12 * devicePixelRatio)}px system-ui, sans-serif`;
+      ctx.fillText(label, bbox.left + bbox.width - 4, y - 2);
+      ctx.restore();
+    }
+  };
+
+  #drawGlow = (plot: uPlot): void => {
+    const { ctx } = plot;
+    for (const { series, time } of this.#glowing) {
+      const row = plot.data[0].indexOf(time);
+      const value = plot.data[series + 1]?.[row];
+      const slot = this.#options.series[series]?.slot ?? 0;
+      if (value === null || value === undefined) continue;
+      ctx.save();
+      ctx.fillStyle = translucent(this.#options.colours.series[slot] ?? '', 0.35);
+      ctx.beginPath();
+      const [x, y] = [plot.valToPos(time, 'x', true), plot.valToPos(value, 'y', true)];
+      ctx.arc(x, y, 7 * devicePixelRatio, 0, 2 * Math.PI);
+      ctx.fill();
+      ctx.restore();
+    }
+  };
+}

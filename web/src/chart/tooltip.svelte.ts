@@ -1,0 +1,31 @@
+export interface TooltipRow {
+  label: string;
+  text: string;
+  value: number;
+  slot: number;
+}
+
+export interface TooltipContent {
+  /** Where the cursor is in the window, px. */
+  x: number;
+  y: number;
+  time: number;
+  rows: TooltipRow[];
+}
+
+/** The page's one tooltip. */
+export class Tooltip {
+  content = $state.raw<TooltipContent | null>(null);
+  #owner: object | null = null;
+
+  show(owner: object, content: TooltipContent): void {
+    this.#owner = owner;
+    this.content = content;
+  }
+
+  hide(owner: object): void {
+    if (this.#owner !== owner) return;
+    this.#owner = null;
+    this.content = null;
+  }
+}

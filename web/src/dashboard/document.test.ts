@@ -1,0 +1,40 @@
+import { describe, expect, it } from 'vitest';
+
+import { readWidgets } from './document';
+
+const position = { x: 0, y: 0, w: 3, h: 2 };
+const query = { metric_name: 'host.net.sent_bytes', aggregation: 'sum' };
+
+describe('readWidgets', () => {
+  it('reads one query or several, and names series after the widget', () => {
+    const [one, two] = readWidgets([
+      { id: 'a', type: 'chart', title: 'Sent', position, config: { query } },
+      {
+        id: 'b',
+        type: 'chart',
+        title: 'B',
+        position,
+        config: { queries: [{ query, label: 'Out' }] },
+      },
+    ]);
+    expect(one?.config.queries).toEqual([{ query, label: 'Sent' }]);
+    expect(two?.config.queries).toEqual([{ query, label: 'Out' }]);
+  });
+
+  it('tells the unit from the metric and whether it is per second', () => {
+    const config = { query, per_second: true };
+    const [widget] = readWidgets([{ id: 'a', type: 'chart', position, config }]);
+    expect(widget?.config.unit).toBe('bytes/s');
+  });
+
+  it('leaves out kinds that it cannot show', () => {
+    expect(readWidgets([{ id: 'a', type: 'hologram', position, config: {} }])).toEqual([]);
+  });
+
+  it('falls back to a line for a chart that it does not know', () => {
+    const [widget] = readWidgets([
+      { id: 'a', type: 'chart', position, config: { query, chart: 'spiral' } },
+    ]);
+    expect(widget?.config.chart).toBe('line');
+  });
+});

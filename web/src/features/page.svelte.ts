@@ -1,0 +1,40 @@
+import { createContext } from 'svelte';
+
+import { FrameLoop } from '../chart/frame-loop';
+import { Tooltip } from '../chart/tooltip.svelte';
+import { Catalogue } from '../live/catalogue.svelte';
+import { LiveClient } from '../live/client.svelte';
+import { transportOf } from '../live/ladder';
+import { View } from '../live/view.svelte';
+import type { Page } from '../panels/page';
+import { Palette } from '../series/palette';
+import type { Theme } from '../ui/theme.svelte';
+import type { Session } from './session.svelte';
+import type { Router } from './shell/router.svelte';
+
+/** The whole signed-in page: what panels share, and what only features use. */
+export interface App extends Page {
+  session: Session;
+  router: Router;
+  catalogue: Catalogue;
+}
+
+const [getApp, setApp] = createContext<App>();
+
+export { getApp, setApp };
+
+export function createApp(session: Session, router: Router, theme: Theme): App {
+  const live = new LiveClient(session.api, transportOf(router.params.get('transport')));
+  return {
+    session,
+    router,
+    theme,
+    live,
+    api: session.api,
+    view: new View(live),
+    palette: new Palette(),
+    loop: new FrameLoop(),
+    tooltip: new Tooltip(),
+    catalogue: new Catalogue(),
+  };
+}

@@ -1,0 +1,17 @@
+import { describe, expect, it, vi } from 'vitest';
+
+vi.stubGlobal('location', { pathname: '/', search: '' });
+const { placeOf } = await import('./router.svelte');
+
+describe('placeOf', () => {
+  it.each([
+    ['/', { kind: 'dashboard', id: 'host' }],
+    ['/d/shop', { kind: 'dashboard', id: 'shop' }],
+    ['/explore', { kind: 'explore' }],
+    ['/settings', { kind: 'settings' }],
+    ['/setup', { kind: 'setup' }],
+    ['/nowhere', { kind: 'dashboard', id: 'host' }],
+  ])('reads %s', (path, place) => {
+    expect(placeOf(path)).toEqual(place);
+  });
+});

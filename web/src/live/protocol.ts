@@ -1,0 +1,68 @@
+import type { CatalogueEntry } from '../api/resources';
+import type { Point, Tags } from '../series/point';
+
+export interface Query {
+  metric_name: string;
+  aggregation: string;
+  filters?: Record<string, string | string[]>;
+  group_by?: string[];
+  /** Bucket width. */
+  interval?: string;
+  time_range?: { last: string };
+}
+
+/** What a reader wants to see: the points of a query, or the catalogue of metrics. */
+export type Wanted = { query: Query; interval: string } | { catalogue: true; interval: string };
+
+export interface DataFrame {
+  type: 'snapshot' | 'metrics_update';
+  id: string;
+  frame: string;
+  data: (Point | CatalogueEntry)[];
+  published_at: string;
+  newest_at: string | null;
+  skipped?: number;
+}
+
+export interface ErrorFrame {
+  type: 'error';
+  id?: string;
+  status: number;
+  detail: string;
+}
+
+export type Frame =
+  | DataFrame
+  | ErrorFrame
+  | { type: 'reset'; id: string }
+  | { type: 'heartbeat'; time?: string }
+  | { type: 'pong'; time: string };
+
+export type Subscribe = Wanted & { type: 'subscribe'; id: string; since?: string };
+
+/** How the server may close a WebSocket, and what a client does then. */
+export const CLOSE = { RESTARTING: 1012, OVER_CAPACITY: 1013, SIGNED_OUT: 4401 } as const;
+
+const FRAME_TYPES = new Set(['snapshot', 'metrics_update', 'error', 'reset', 'heartbeat', 'pong']);
+
+/** A frame of a type that this page knows; null for anything else, so that new types do no harm. */
+export function parseFrame(text: string): Frame | null {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch {
+    return null;
+  }
+  return asFrame(parsed);
+}
+
+export function asFrame(parsed: unknown): Frame | null {
+  if (typeof parsed !== 'object' || parsed === null || !('type' in parsed)) return null;
+  return FRAME_TYPES.has(String(parsed.type)) ? (parsed as Frame) : null;
+}
+
+export function isPoint(row: Point | CatalogueEntry): row is Point {
+  return 'timestamp' in row;
+}
+
+export type { CatalogueEntry, Point, Tags };

@@ -1,0 +1,90 @@
+import type { SeriesTable } from './table';
+
+/** How a card makes one number of a series: its newest value, or all of a span added up. */
+export type Reduce = 'last' | 'sum' | 'avg';
+
+/** A number now, and the same a span earlier. */
+export interface Reading {
+  value: number | null;
+  before: number | null;
+}
+
+/** Reports are rarely later than this. */
+const FRESH_MS = 5000;
+
+interface Sum {
+  total: number;
+  count: number;
+}
+
+function sumBetween(table: SeriesTable, from: number, to: number): Sum {
+  const sum = { total: 0, count: 0 };
+  table.times.forEach((time, row) => {
+    if (time < from || time >= to) return;
+    for (const { values } of table.columns) {
+      const value = values[row] ?? null;
+      if (value === null) continue;
+      sum.total += value;
+      sum.count += 1;
+    }
+  });
+  return sum;
+}
+
+function reduced({ total, count }: Sum, how: 'sum' | 'avg'): number | null {
+  if (count === 0) return null;
+  return how === 'sum' ? total : total / count;
+}
+
+function firstOf(table: SeriesTable, rows: readonly number[]): number | null {
+  for (const row of rows) {
+    const column = table.columns.find(({ values }) => typeof values[row] === 'number');
+    if (column) return column.values[row] ?? null;
+  }
+  return null;
+}
+
+function newestValue(table: SeriesTable): number | null {
+  return firstOf(table, [...table.times.keys()].reverse());
+}
+
+function oldestSince(table: SeriesTable, from: number): number | null {
+  const rows = [...table.times.keys()].filter((row) => (table.times[row] ?? 0) >= from);
+  return firstOf(table, rows);
+}
+
+/**
+ * The end of the newest span whose buckets have all closed: a rate over it does not dip because
+ * the newest bucket is still filling. Where reports stopped it is `now`.
+ */
+export function settledEnd(table: SeriesTable, bucketMs: number, now: number): number {
+  const newest = table.newest;
+  const fresh = newest !== null && now - newest < Math.max(3 * bucketMs, FRESH_MS);
+  return fresh ? newest : now;
+}
+
+/**
+ * What a card shows of the span before `end` (epoch ms): for `last` the newest value against the
+ * span's oldest; else the span's sum or mean against that of the span before.
+ */
+export function reading(table: SeriesTable, how: Reduce, spanMs: number, end: number): Reading {
+  if (how === 'last') {
+    return { value: newestValue(table), before: oldestSince(table, end - spanMs) };
+  }
+  const from = end - spanMs;
+  const value = reduced(sumBetween(table, from, end), how);
+  const before = reduced(sumBetween(table, from - spanMs, from), how);
+  // Something was counted before, so an empty span is a true zero.
+  return { value: value === null && how === 'sum' && before !== null ? 0 : value, before };
+}
+
+/** The change in percent, or null where there is nothing to compare with. */
+export function changePercent({ value, before }: Reading): number | null {
+  if (value === null || before === null || before === 0) return null;
+  return ((value - before) / Math.abs(before)) * 100;
+}
+
+/** The change in the value's own unit, or null where there is nothing to compare with. */
+export function difference({ value, before }: Reading): number | null {
+  return value === null || before === null ? null : value - before;
+}

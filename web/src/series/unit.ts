@@ -1,0 +1,124 @@
+/** How the values of a metric are written. */
+export type Unit = 'percent' | 'bytes' | 'bytes/s' | 'ms' | '/s' | 'EUR' | 'count' | '';
+
+const BYTES = ['B', 'KB', 'MB', 'GB', 'TB', 'PB'];
+const THOUSANDS = ['', 'k', 'M', 'G', 'T'];
+const DURATIONS: [limit: number, divisor: number, name: string][] = [
+  [1000, 1, 'ms'],
+  [60_000, 1000, 's'],
+  [3_600_000, 60_000, 'min'],
+  [Infinity, 3_600_000, 'h'],
+];
+
+/** A written value in two parts, so that its unit can be set smaller. */
+export interface Written {
+  figure: string;
+  unit: string;
+}
+
+function digits(value: number, most = 2): string {
+  const size = Math.abs(value);
+  const places = size >= 100 ? 0 : size >= 10 ? Math.min(1, most) : most;
+  return value.toLocaleString('en', { maximumFractionDigits: places });
+}
+
+function scaled(value: number, base: number, names: readonly string[]): [number, string] {
+  let rest = value;
+  let step = 0;
+  while (Math.abs(rest) >= base && step < names.length - 1) {
+    rest /= base;
+    step += 1;
+  }
+  return [rest, names[step] ?? ''];
+}
+
+function writeCount(value: number): Written {
+  if (Math.abs(value) < 10_000) return { figure: digits(value), unit: '' };
+  const [rest, name] = scaled(value, 1000, THOUSANDS);
+  return { figure: digits(rest) + name, unit: '' };
+}
+
+function writeBytes(value: number, suffix: string): Written {
+  const [rest, name] = scaled(value, 1024, BYTES);
+  return { figure: digits(rest, 1), unit: name + suffix };
+}
+
+function writeDuration(value: number): Written {
+  const [, divisor, name] = DURATIONS.find(([limit]) => Math.abs(value) < limit) ?? [0, 1, 'ms'];
+  return { figure: digits(value / divisor), unit: name };
+}
+
+/** The figure and the unit of a value, with as many digits as a glance can use. */
+export function write(value: number, unit: Unit): Written {
+  switch (unit) {
+    case 'percent':
+      return { figure: digits(value, 1), unit: '%' };
+    case 'bytes':
+      return writeBytes(value, '');
+    case 'bytes/s':
+      return writeBytes(value, '/s');
+    case 'ms':
+      return writeDuration(value);
+    case '/s':
+      return { ...writeCount(value), unit: '/s' };
+    case 'EUR':
+      return { figure: writeCount(value).figure, unit: '€' };
+    default:
+      return writeCount(value);
+  }
+}
+
+export function format(value: number | null | undefined, unit: Unit): string {
+  if (value === null || value === undefined) return '–';
+  const written = write(value, unit);
+  const space = written.unit && !['%', '/s'].includes(written.unit) ? ' ' : '';
+  return written.figure + space + written.unit;
+}
+
+const BY_SUFFIX: [RegExp, Unit][] = [
+  [/[._]bytes$/, 'bytes'],
+  [/[._](ms|milliseconds|duration|latency)$/, 'ms'],
+  [/[._](percent|pct)$/, 'percent'],
+];
+
+const KNOWN: Record<string, Unit> = {
+  '%': 'percent',
+  percent: 'percent',
+  bytes: 'bytes',
+  byte: 'bytes',
+  By: 'bytes',
+  ms: 'ms',
+  EUR: 'EUR',
+  '/s': '/s',
+};
+
+/** The unit that a catalogue entry says, or that its name tells. */
+export function unitOf(name: string, said: string | null | undefined): Unit {
+  const known = KNOWN[said ?? ''];
+  if (known) return known;
+  return BY_SUFFIX.find(([pattern]) => pattern.test(name))?.[1] ?? '';
+}
+
+/** The unit of the same quantity per second. */
+export function perSecond(unit: Unit): Unit {
+  return unit === 'bytes' ? 'bytes/s' : '/s';
+}
+
+/** How long ago, in the largest unit that is honest: `840 ms`, `12 s`, `4 min`, `3 h`. */
+export function age(ms: number): string {
+  if (ms < 10_000) return `${Math.max(0, Math.round(ms)).toLocaleString('en')} ms`;
+  const [, divisor, name] = DURATIONS.find(([limit]) => ms < limit) ?? [0, 3_600_000, 'h'];
+  return `${Math.floor(ms / divisor).toLocaleString('en')} ${name}`;
+}
+
+const ORDINAL_ENDINGS: Partial<Record<Intl.LDMLPluralRule, string>> = {
+  one: 'st',
+  two: 'nd',
+  few: 'rd',
+};
+const ordinals = new Intl.PluralRules('en', { type: 'ordinal' });
+
+/** `3` → `3rd`. */
+export function ordinal(value: number): string {
+  return `${String(value)}${ORDINAL_ENDINGS[ordinals.select(value)] ?? 'th'}`;
+}

@@ -1,0 +1,27 @@
+import { svelte } from '@sveltejs/vite-plugin-svelte';
+import { defineConfig } from 'vitest/config';
+
+import { precompress } from './scripts/precompress.ts';
+import { scriptBudget } from './scripts/script-budget.ts';
+
+const SERVER = process.env['DEV_SERVER'] ?? 'http://127.0.0.1:8000';
+const INITIAL_SCRIPT_BYTES = 100 * 1000;
+
+export default defineConfig({
+  plugins: [svelte(), scriptBudget(INITIAL_SCRIPT_BYTES), precompress()],
+  build: {
+    outDir: '../src/nowline/api/page',
+    emptyOutDir: true,
+    target: 'es2022',
+    // The page's policy forbids data: everywhere but in images.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+  },
+  server: {
+    proxy: {
+      '/api': { target: SERVER },
+      '/ws': { target: SERVER, ws: true },
+    },
+  },
+  test: { include: ['src/**/*.test.ts'], environment: 'node' },
+});
