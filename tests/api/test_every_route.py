@@ -42,13 +42,7 @@ def call(client: httpx.Client, path: str, method: str) -> httpx.Response:
 def test_every_route_says_who_may_call_it() -> None:
     described = {path for path, _, _ in operations()}
     hidden = {path for path, _ in application.declared()} - described
-    assert hidden <= PUBLIC_PAGES | {
-        "/openapi.json",
-        "/ws/analytics",
-        "/favicon.svg",
-        "/favicon.ico",
-        "/robots.txt",
-    }
+    assert hidden <= PUBLIC_PAGES | {"/openapi.json", "/ws/analytics"}
 
 
 @pytest.mark.parametrize(("path", "method"), closed())

@@ -81,13 +81,6 @@ async def asset(
     return page.respond(f"assets/{name}", request.headers.get("accept-encoding", ""))
 
 
-@get(["/favicon.svg", "/favicon.ico", "/robots.txt"], opt=_PUBLIC, include_in_schema=False)
-async def extra(request: Request[Any, Any, Any], page: NamedDependency[Page]) -> Response[bytes]:
-    """What browsers ask for by fixed names."""
-    name = request.url.path.lstrip("/")
-    return page.respond(name, request.headers.get("accept-encoding", ""))
-
-
 def _read(path: Path, folder: Path) -> _File:
     media_type = guess_type(path.name)[0] or "application/octet-stream"
     if media_type.startswith("text/") or media_type.endswith("javascript"):
@@ -106,4 +99,4 @@ def _best(file: _File, accepted: str) -> str:
     return next((e for e, _ in _ENCODINGS if e in offered and e in file.variants), "")
 
 
-routes = [index, asset, extra]
+routes = [index, asset]

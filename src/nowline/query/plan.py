@@ -110,7 +110,7 @@ def _width(interval: str, span_ms: int, max_points: int) -> int:
 
 def _range(time_range: TimeRange, now_ms: int) -> tuple[int, int]:
     if time_range.start is None and time_range.end is None:
-        return _last(time_range.last or _DEFAULT_LAST, now_ms)
+        return _last(_DEFAULT_LAST if time_range.last is None else time_range.last, now_ms)
     if time_range.last is not None:
         raise invalid("time_range.last", "give either `last` or `start` and `end`")
     if time_range.start is None:

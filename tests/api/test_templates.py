@@ -1,0 +1,73 @@
+"""The built-in dashboards are there, and every question in them can be asked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+
+from asking import fields
+
+URL = "/api/v1/templates"
+
+
+def templates(reader: httpx.Client) -> list[dict[str, Any]]:
+    listed = reader.get(URL).raise_for_status().json()["templates"]
+    return [reader.get(f"{URL}/{each['id']}").raise_for_status().json() for each in listed]
+
+
+def test_the_list_names_each_template(reader: httpx.Client) -> None:
+    listed = reader.get(URL).json()["templates"]
+    assert "host" in [template["id"] for template in listed]
+    assert all(set(template) == {"id", "name", "description"} for template in listed)
+    assert all(template["name"] and template["description"] for template in listed)
+
+
+def test_a_template_has_what_its_summary_says_and_widgets(reader: httpx.Client) -> None:
+    listed = reader.get(URL).json()["templates"]
+    for summary, template in zip(listed, templates(reader), strict=True):
+        assert summary.items() <= template.items()
+        assert template["widgets"]
+
+
+def test_widgets_stand_on_the_grid_side_by_side(reader: httpx.Client) -> None:
+    for template in templates(reader):
+        names = [widget["id"] for widget in template["widgets"]]
+        assert len(set(names)) == len(names)
+        taken: set[tuple[int, int]] = set()
+        for widget in template["widgets"]:
+            place = widget["position"]
+            assert 0 <= place["x"] < place["x"] + place["w"] <= 12
+            fields_of = {
+                (place["x"] + dx, place["y"] + dy)
+                for dx in range(place["w"])
+                for dy in range(place["h"])
+            }
+            assert fields_of
+            assert not fields_of & taken, (template["id"], widget["id"])
+            taken |= fields_of
+
+
+def test_every_query_of_a_template_is_answered(reader: httpx.Client) -> None:
+    queries = [
+        widget["config"]["query"]
+        for template in templates(reader)
+        for widget in template["widgets"]
+        if "query" in widget["config"]
+    ]
+    assert queries
+    for query in queries:
+        answer = reader.post("/api/v1/metrics/query", json=query)
+        assert answer.status_code == 200, (query, answer.text)
+
+
+def test_an_unknown_template_is_a_404(reader: httpx.Client) -> None:
+    answer = reader.get(f"{URL}/unknown")
+    assert answer.status_code == 404
+    fields(answer)
+
+
+def test_only_who_may_read_gets_them(sender: httpx.Client) -> None:
+    for url in (URL, f"{URL}/host"):
+        assert sender.get(url).status_code == 403
+        assert sender.get(url, headers={"authorization": ""}).status_code == 401

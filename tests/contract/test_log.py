@@ -1,0 +1,299 @@
+"""What every log promises. A further kind of log is one more `Kind` in `KINDS`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from nowline.bus.base import Log
+from nowline.bus.embedded import EmbeddedLog
+from nowline.errors import Code, NowlineError
+
+ALL = 1 << 30
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How to open the log that lives in a folder, again and again."""
+
+    name: str
+    open: Callable[[Path], Awaitable[Log]]
+
+
+async def _open_embedded(folder: Path) -> Log:
+    return await EmbeddedLog.open(folder / "log.sqlite")
+
+
+KINDS = [Kind("embedded", _open_embedded)]
+
+
+@pytest.fixture(params=KINDS, ids=lambda kind: kind.name)
+def kind(request: pytest.FixtureRequest) -> Kind:
+    chosen: Kind = request.param
+    return chosen
+
+
+@pytest.fixture
+async def log(kind: Kind, tmp_path: Path) -> AsyncIterator[Log]:
+    opened = await kind.open(tmp_path)
+    yield opened
+    await opened.close()
+
+
+async def contents(log: Log, after: int = 0) -> list[tuple[int, bytes]]:
+    return [(record.offset, record.blob) for record in await log.read(after, ALL)]
+
+
+async def test_an_empty_log(log: Log) -> None:
+    assert log.head == 0
+    assert await log.read(0, ALL) == []
+    assert await log.committed("store") == 0
+    state = log.state()
+    assert (state.head, state.depth, state.pending_bytes) == (0, {}, 0)
+
+
+async def test_what_is_appended_is_read_in_order(log: Log) -> None:
+    blobs = [b"", b"one", bytes(range(256)), b"x" * 100_000]
+    offsets = [await log.append(blob) for blob in blobs]
+    assert offsets == [1, 2, 3, 4]
+    assert log.head == 4
+    assert await contents(log) == list(zip(offsets, blobs, strict=True))
+    assert await contents(log, 2) == [(3, blobs[2]), (4, blobs[3])]
+    assert await contents(log, 4) == []
+    assert await contents(log, 99) == []
+
+
+async def test_appends_at_the_same_time_get_offsets_in_the_order_of_the_calls(log: Log) -> None:
+    blobs = [str(i).encode() for i in range(500)]
+    offsets = await asyncio.gather(*map(log.append, blobs))
+    assert offsets == list(range(1, 501))
+    assert await contents(log) == list(zip(offsets, blobs, strict=True))
+    assert log.state().pending_bytes == 0
+
+
+async def test_an_offset_is_given_only_to_what_can_be_read(log: Log) -> None:
+    async def append(number: int) -> None:
+        offset = await log.append(b"%d" % number)
+        assert log.head >= offset
+        assert await contents(log, offset - 1) >= [(offset, b"%d" % number)]
+
+    await asyncio.gather(*map(append, range(200)))
+
+
+async def test_a_read_stops_once_its_limit_is_reached(log: Log) -> None:
+    for _ in range(5):
+        await log.append(b"x" * 100)
+    for limit, count in ((0, 1), (1, 1), (100, 1), (101, 2), (200, 2), (201, 3), (ALL, 5)):
+        assert [r.offset for r in await log.read(0, limit)] == list(range(1, count + 1))
+    assert [record.offset for record in await log.read(3, 101)] == [4, 5]
+
+
+async def test_a_reader_that_is_far_behind_gets_everything(kind: Kind, log: Log) -> None:
+    blobs = [bytes([i]) * (1 << 20) for i in range(20)]
+    await asyncio.gather(*map(log.append, blobs))
+    read: list[bytes] = []
+    after = 0
+    while records := await log.read(after, 3 << 20):
+        read += [record.blob for record in records]
+        after = records[-1].offset
+    assert read == blobs
+    assert kind.name
+
+
+async def test_a_blob_of_any_size_is_taken_when_nothing_waits(log: Log) -> None:
+    blob = bytes(65 << 20)
+    assert await log.append(blob) == 1
+    (record,) = await log.read(0, 1)
+    assert record.blob == blob
+
+
+async def test_more_than_can_wait_is_refused_and_may_come_again(log: Log) -> None:
+    blob = bytes(16 << 20)
+    done = await asyncio.gather(*(log.append(blob) for _ in range(6)), return_exceptions=True)
+    refused = [error for error in done if isinstance(error, NowlineError)]
+    taken = [offset for offset in done if isinstance(offset, int)]
+    assert [(error.code, bool(error.retry_after_s)) for error in refused] == [
+        (Code.UNAVAILABLE, True)
+    ] * len(refused)
+    assert refused
+    assert taken == list(range(1, len(taken) + 1))
+    assert await log.append(b"later") == len(taken) + 1
+
+
+async def test_wait_returns_when_there_is_more(log: Log) -> None:
+    await log.append(b"one")
+    await asyncio.wait_for(log.wait(0), 5)
+    waiting = [asyncio.create_task(log.wait(after)) for after in (1, 1, 2)]
+    await asyncio.sleep(0)
+    assert not any(task.done() for task in waiting)
+    await log.append(b"two")
+    await asyncio.wait_for(asyncio.gather(*waiting[:2]), 5)
+    assert not waiting[2].done()
+    await log.append(b"three")
+    await asyncio.wait_for(waiting[2], 5)
+
+
+async def test_a_wait_that_is_cancelled_disturbs_nobody(log: Log) -> None:
+    gone, waiting = (asyncio.create_task(log.wait(0)) for _ in range(2))
+    await asyncio.sleep(0)
+    gone.cancel()
+    await log.append(b"one")
+    await asyncio.wait_for(waiting, 5)
+
+
+async def test_an_appender_that_goes_away_takes_nobody_with_it(log: Log) -> None:
+    tasks = [asyncio.create_task(log.append(b"%d" % i)) for i in range(10)]
+    await asyncio.sleep(0)
+    for task in tasks[::2]:
+        task.cancel()
+    done = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [isinstance(each, asyncio.CancelledError) for each in done] == [True, False] * 5
+    after = await log.append(b"after")
+    # It was on its way when its caller went: it is in the log, and in its place.
+    assert [blob for _, blob in await contents(log)] == [b"%d" % i for i in range(10)] + [b"after"]
+    assert after == 11
+
+
+async def test_each_group_has_its_own_offset(log: Log) -> None:
+    for _ in range(3):
+        await log.append(b"x")
+    await log.commit("store", 2)
+    await log.commit("alerts", 1)
+    assert [await log.committed(group) for group in ("store", "alerts", "new")] == [2, 1, 0]
+    assert log.state().depth == {"store": 1, "alerts": 2}
+
+
+async def test_everything_is_there_after_a_restart(kind: Kind, tmp_path: Path) -> None:
+    log = await kind.open(tmp_path)
+    identity = log.id
+    await asyncio.gather(*(log.append(b"%d" % i) for i in range(10)))
+    await log.commit("store", 4)
+    await log.close()
+    again = await kind.open(tmp_path)
+    assert (again.id, again.head, await again.committed("store")) == (identity, 10, 4)
+    assert await contents(again, 4) == [(i + 1, b"%d" % i) for i in range(4, 10)]
+    assert await again.append(b"more") == 11
+    await again.close()
+
+
+async def test_a_close_finishes_the_appends_under_way(kind: Kind, tmp_path: Path) -> None:
+    log = await kind.open(tmp_path)
+    appends = [asyncio.create_task(log.append(b"%d" % i)) for i in range(50)]
+    await asyncio.sleep(0)
+    await log.close()
+    assert await asyncio.gather(*appends) == list(range(1, 51))
+    again = await kind.open(tmp_path)
+    assert len(await contents(again)) == 50
+    await again.close()
+
+
+async def test_what_all_groups_are_done_with_goes_and_its_offsets_stay_used(
+    kind: Kind, tmp_path: Path
+) -> None:
+    log = await kind.open(tmp_path)
+    await asyncio.gather(*(log.append(b"%d" % i) for i in range(200)))
+    await log.commit("alerts", 150)
+    await log.commit("store", 200)
+    await log.close()
+    again = await kind.open(tmp_path)
+    assert [offset for offset, _ in await contents(again)] == list(range(151, 201))
+    await again.commit("alerts", 200)
+    await again.close()
+    emptied = await kind.open(tmp_path)
+    assert (await contents(emptied), emptied.head) == ([], 200)
+    assert await emptied.append(b"next") == 201
+    await emptied.close()
+
+
+async def test_a_group_may_be_set_back_and_reads_again_what_is_there(log: Log) -> None:
+    await asyncio.gather(*(log.append(b"x") for _ in range(100)))
+    await log.commit("store", 50)
+    await log.commit("store", 0)
+    assert await log.committed("store") == 0
+    await asyncio.gather(*(log.append(b"x") for _ in range(100)))
+    assert [offset for offset, _ in await contents(log, 50)] == list(range(51, 201))
+
+
+async def test_another_folder_is_another_log(kind: Kind, tmp_path: Path) -> None:
+    one, other = tmp_path / "one", tmp_path / "other"
+    one.mkdir()
+    other.mkdir()
+    logs = [await kind.open(one), await kind.open(other)]
+    assert logs[0].id != logs[1].id
+    for log in logs:
+        await log.close()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 4 MB."""
+    if os.geteuid() != 0:
+        pytest.skip("only root may mount a small file system")
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("no file system can be mounted here")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+async def append_until_refused(log: Log) -> tuple[list[tuple[int, bytes]], NowlineError]:
+    """What was taken before the first refusal, and that."""
+    taken: list[tuple[int, bytes]] = []
+    for number in range(100):
+        blob = bytes([number]) * 100_000
+        try:
+            taken.append((await log.append(blob), blob))
+        except NowlineError as error:
+            return taken, error
+    raise AssertionError("the disk does not get full")
+
+
+async def test_a_full_disk_is_said_and_gets_over(kind: Kind, small_disk: Path) -> None:
+    log = await kind.open(small_disk)
+    filler = small_disk / "filler"
+    filler.write_bytes(bytes(2 << 20))
+    taken, refusal = await append_until_refused(log)
+    assert refusal.code is Code.DISK_FULL
+    assert log.state().pending_bytes == 0
+    together = await asyncio.gather(
+        *(log.append(bytes(100_000)) for _ in range(20)), return_exceptions=True
+    )
+    assert {getattr(error, "code", None) for error in together} == {Code.DISK_FULL}
+    # A commit that cannot be written down is no failure: it only comes later.
+    await log.commit("store", log.head)
+    filler.unlink()
+    taken.append((await log.append(b"there is room again"), b"there is room again"))
+    assert [offset for offset, _ in taken] == list(range(1, len(taken) + 1))
+    assert await contents(log) == taken
+    await log.commit("store", 1)
+    await log.close()
+    again = await kind.open(small_disk)
+    assert await contents(again, 1) == taken[1:]
+    await again.close()
+
+
+async def test_a_trim_that_finds_no_room_stops_nothing(kind: Kind, small_disk: Path) -> None:
+    log = await kind.open(small_disk)
+    offsets = await asyncio.gather(*(log.append(bytes(1_000)) for _ in range(200)))
+    (small_disk / "filler").write_bytes(bytes(_room(small_disk)))
+    await log.commit("store", offsets[-1])
+    (small_disk / "filler").unlink()
+    assert await log.append(b"more") == 201
+    await log.commit("store", 201)
+    await log.close()
+    again = await kind.open(small_disk)
+    assert (await contents(again), await again.committed("store")) == ([], 201)
+    await again.close()
+
+
+def _room(folder: Path) -> int:
+    space = os.statvfs(folder)
+    return space.f_bavail * space.f_frsize

@@ -1,0 +1,75 @@
+"""A full disk is said with a 507; when there is room again, everything accepted is there."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from asking import Row, counted, fields, post
+from polling import eventually
+from running import Server
+
+ROWS: list[Row] = [{"name": "full", "value": i, "tags": {"n": str(i % 7)}} for i in range(5_000)]
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 48 MB."""
+    if os.geteuid() != 0:
+        pytest.skip("only root may mount a small file system")
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=48m", "tmpfs", str(folder)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("no file system can be mounted here")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def fill(disk: Path, but: int) -> None:
+    """Leave `but` bytes of room."""
+    space = os.statvfs(disk)
+    (disk / "filler").write_bytes(bytes(space.f_bavail * space.f_frsize - but))
+
+
+def post_until_full(client: httpx.Client) -> tuple[int, httpx.Response]:
+    """How many rows were accepted before the first refusal, and that."""
+    taken = 0
+    for _ in range(200):
+        answer = post(client, *ROWS)
+        if answer.status_code != 202:
+            return taken, answer
+        taken += answer.json()["accepted"]
+    raise AssertionError("the disk does not get full")
+
+
+def test_nothing_is_lost_or_half_taken_when_the_disk_is_full(small_disk: Path) -> None:
+    with Server(small_disk / "data") as server:
+        with server.ingest() as sender, server.alice() as reader:
+            fill(small_disk, but=1_000_000)
+            taken, refusal = post_until_full(sender)
+            assert refusal.status_code == 507, refusal.text
+            fields(refusal)
+            assert post(sender, *ROWS).status_code == 507
+            # Whoever asks is still answered, of all that was accepted and nothing else.
+            assert counted(reader, "full", taken) == taken
+            (small_disk / "filler").unlink()
+            assert eventually(lambda: post(sender, ROWS[0]).status_code == 202)
+            taken += 1
+            assert counted(reader, "full", taken) == taken
+            fill(small_disk, but=1_000_000)
+            taken += post_until_full(sender)[0]
+        # Now the store cannot write what the log holds: that must not keep it from stopping.
+        started = time.monotonic()
+        assert server.stop() == 0
+        assert time.monotonic() - started < 10
+        (small_disk / "filler").unlink()
+        server.start()
+        with server.alice() as reader:
+            assert counted(reader, "full", taken) == taken

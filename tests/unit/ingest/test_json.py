@@ -1,0 +1,288 @@
+"""Bodies of JSON: what is read from them, and what every bad row is told."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from nowline.errors import Code, NowlineError
+from nowline.ingest.columns import Columns
+from nowline.ingest.json import decode_json, decode_ndjson
+from nowline.model.series import MetricType
+
+NOW = 1_800_000_000_000
+JsonRow = dict[str, object]
+
+texts = st.text(st.characters(codec="utf-8"), max_size=6)
+finite = st.floats(allow_nan=False, allow_infinity=False)
+optional = {
+    "time": st.one_of(
+        st.none(), st.integers(0, 1 << 50), st.just("2024-05-01T12:00:00+02:00"), st.just(1.5e12)
+    ),
+    "type": st.sampled_from([None, "gauge", "counter", "cumulative", "distribution"]),
+    "tags": st.one_of(st.none(), st.dictionaries(texts, texts, max_size=3)),
+    "metadata": st.one_of(st.none(), st.dictionaries(texts, texts, max_size=2)),
+}
+good_rows: st.SearchStrategy[JsonRow] = st.fixed_dictionaries(
+    {"name": texts, "value": finite}, optional=optional
+)
+batches = st.lists(good_rows, max_size=8)
+
+
+def encoded(row: object) -> bytes:
+    return json.dumps(row, ensure_ascii=False).encode()
+
+
+def seen(columns: Columns) -> list[tuple[object, ...]]:
+    """The rows as they were understood."""
+    labels = [columns.labels[at] for at in columns.label.tolist()]
+    rest = zip(columns.index.tolist(), columns.time.tolist(), columns.value.tolist(), strict=True)
+    return [
+        (index, label.name, label.type, label.tags, time, value)
+        for label, (index, time, value) in zip(labels, rest, strict=True)
+    ]
+
+
+def meant(rows: list[JsonRow]) -> list[tuple[object, ...]]:
+    return [
+        (
+            index,
+            row["name"],
+            MetricType(row["type"]) if row.get("type") else None,
+            row.get("tags") or {},
+            _meant_time(row.get("time")),
+            row["value"],
+        )
+        for index, row in enumerate(rows)
+    ]
+
+
+def _meant_time(time: object) -> int:
+    if time is None:
+        return NOW
+    return 1_714_557_600_000 if isinstance(time, str) else int(time)  # type: ignore[call-overload]
+
+
+def described(rows: list[JsonRow]) -> dict[str, JsonRow]:
+    merged: dict[str, JsonRow] = {}
+    for row in rows:
+        merged.setdefault(str(row["name"]), {}).update(row.get("metadata") or {})  # type: ignore[call-overload]
+    return {name: metadata for name, metadata in merged.items() if metadata}
+
+
+@given(batches)
+def test_good_rows_in_every_shape_of_body(rows: list[JsonRow]) -> None:
+    lines = b"\n".join(map(encoded, rows))
+    for columns in (
+        decode_json(encoded(rows), NOW),
+        decode_json(encoded({"metrics": rows}), NOW),
+        decode_ndjson(lines, NOW),
+    ):
+        assert seen(columns) == meant(rows)
+        assert columns.rejected == []
+        assert {n: json.loads(raw) for n, raw in columns.metadata.items()} == described(rows)
+
+
+@given(batches, st.integers(0, 8))
+def test_a_bad_row_changes_nothing_for_the_good_ones(rows: list[JsonRow], at: int) -> None:
+    at = min(at, len(rows))
+    mixed: list[JsonRow] = [*rows[:at], {"name": "bad", "value": "5"}, *rows[at:]]
+    expected = meant([*rows[:at], {"name": "", "value": 0}, *rows[at:]])
+    del expected[at]
+    for columns in (
+        decode_json(encoded(mixed), NOW),
+        decode_json(encoded({"metrics": mixed}), NOW),
+        decode_ndjson(b"\n".join(map(encoded, mixed)), NOW),
+    ):
+        assert seen(columns) == expected
+        assert [rejected.index for rejected in columns.rejected] == [at]
+
+
+REFUSALS = [
+    (b"5", "row"),
+    (b"[]", "row"),
+    (b"null", "row"),
+    (b"{}", "name"),
+    (b'{"value":1}', "name"),
+    (b'{"name":"a"}', "value"),
+    (b'{"name":5,"value":1}', "name"),
+    (b'{"name":null,"value":1}', "name"),
+    (b'{"name":"\xff","value":1}', "row"),
+    (b'{"name":"a","value":"1"}', "value"),
+    (b'{"name":"a","value":null}', "value"),
+    (b'{"name":"a","value":true}', "value"),
+    (b'{"name":"a","value":[1]}', "value"),
+    (b'{"name":"a","value":1e999}', "value"),
+    (b'{"name":"a","value":-1e999}', "value"),
+    (b'{"name":"a","value":' + b"9" * 400 + b"}", "value"),
+    (b'{"name":"a","value":1,"time":true}', "time"),
+    (b'{"name":"a","value":1,"time":"yesterday"}', "time"),
+    (b'{"name":"a","value":1,"time":"2024-05-01T12:00:00"}', "time"),
+    (b'{"name":"a","value":1,"time":"2024-02-30T12:00:00Z"}', "time"),
+    (b'{"name":"a","value":1,"time":99999999999999999999999}', "time"),
+    (b'{"name":"a","value":1,"time":1e999}', "time"),
+    (b'{"name":"a","value":1,"time":[]}', "time"),
+    (b'{"name":"a","value":1,"type":"histogram"}', "type"),
+    (b'{"name":"a","value":1,"type":1}', "type"),
+    (b'{"name":"a","value":1,"tags":[]}', "tags"),
+    (b'{"name":"a","value":1,"tags":"x"}', "tags"),
+    (b'{"name":"a","value":1,"tags":{"k":1}}', "tags"),
+    (b'{"name":"a","value":1,"tags":{"k":null}}', "tags"),
+    (b'{"name":"a","value":1,"tags":{"k":"\xff"}}', "tags"),
+    (b'{"name":"a","value":1,"metadata":[]}', "metadata"),
+    (b'{"name":"a","value":1,"metadata":"x"}', "metadata"),
+    (b'{"name":"a","value":1,"metadata":{"x":1e999}}', "metadata"),
+    (b'{"name":"a","value":1,"metadata":{"x":"\xff"}}', "metadata"),
+    (b'{"name":"a","value":1,"metadata":{"x":' + b"[" * 20 + b"]" * 20 + b"}}", "metadata"),
+    (b'{"name":"a","value":1,"tag":{}}', "tag"),
+    (b'{"name":"a","value":1,"timestamp":5}', "timestamp"),
+]
+
+
+@pytest.mark.parametrize(("row", "field"), REFUSALS, ids=lambda value: repr(value)[:60])
+def test_every_refusal_names_row_and_field(row: bytes, field: str) -> None:
+    good = b'{"name":"good","value":1}'
+    for columns in (
+        decode_json(b"[" + good + b"," + row + b"," + good + b"]", NOW),
+        decode_json(b'{"metrics":[' + good + b"," + row + b"," + good + b"]}", NOW),
+        decode_ndjson(good + b"\n" + row + b"\n" + good, NOW),
+    ):
+        assert columns.index.tolist() == [0, 2]
+        assert [rejected.index for rejected in columns.rejected] == [1]
+        assert columns.rejected[0].error.partition(":")[0].partition(".")[0] == field
+        assert columns.metadata == {}
+
+
+def test_a_row_that_is_wrong_twice_is_refused_once() -> None:
+    row = b'{"name":"a","value":1,"time":"x","tags":[],"metadata":[]}'
+    columns = decode_json(b"[" + row + b"," + row + b"]", NOW)
+    assert [rejected.index for rejected in columns.rejected] == [0, 1]
+    assert len(columns.label) == 0
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"  ",
+        b"{",
+        b"[1,",
+        b"NaN",
+        b'[{"name":"a","value":NaN}]',
+        b'[{"name":"a","value":Infinity}]',
+        b'[{"name":"a","value":1}',
+        b'[{"name":"a","value":1}] x',
+        b'[{"name":"a","value":01}]',
+        b"[" * 100_000,
+        b'[{"name":"a","value":1,"tags":' + b"[" * 100_000 + b"]" * 100_000 + b"}]",
+        '{"metrics":[]}'.encode("utf-16"),
+    ],
+    ids=lambda body: repr(body)[:60],
+)
+def test_a_body_that_is_not_json_is_refused_as_a_whole(body: bytes) -> None:
+    with pytest.raises(NowlineError) as caught:
+        decode_json(body, NOW)
+    assert caught.value.code is Code.INVALID
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        (b"5", "metrics"),
+        (b'"x"', "metrics"),
+        (b"{}", "metrics"),
+        (b'{"metrics":null}', "metrics"),
+        (b'{"metrics":{}}', "metrics"),
+        (b'{"metric":[]}', "metric"),
+        (b'{"metrics":[],"extra":1}', "extra"),
+        (b'{"metrics":[{"name":"a","value":"x"}],"extra":1}', "extra"),
+    ],
+)
+def test_an_envelope_that_is_wrong_is_named(body: bytes, field: str) -> None:
+    with pytest.raises(NowlineError) as caught:
+        decode_json(body, NOW)
+    assert caught.value.code is Code.INVALID
+    assert [error.field for error in caught.value.errors] == [field]
+
+
+def test_in_ndjson_only_the_bad_line_is_refused() -> None:
+    body = b'{"name":"a","value":1}\r\n\n{"name":"a","value":NaN}\n \n[\n{"name":"b","value":2}\n'
+    columns = decode_ndjson(body, NOW)
+    assert columns.index.tolist() == [0, 5]
+    assert [rejected.index for rejected in columns.rejected] == [2, 4]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"name":"a","value":1},{"name":"b","value":2}\n{"name":"c"\n"value":1}',
+        b'{"name":"a","value":1}{"name":"b","value":2}\n{"name":"c",\n"value":1}',
+        b'{"name":"a","value":1}],[{"name":"b","value":2}\n{"name":"c\nd","value":1}',
+    ],
+)
+def test_lines_that_are_rows_only_when_joined_are_refused(body: bytes) -> None:
+    columns = decode_ndjson(body, NOW)
+    assert len(columns.label) == 0
+    assert [rejected.index for rejected in columns.rejected] == [0, 1, 2]
+
+
+def test_rows_of_one_batch_that_describe_a_metric_add_up() -> None:
+    rows: list[JsonRow] = [
+        {"name": "a", "value": 1, "metadata": {"unit": "s"}},
+        {"name": "a", "value": 1, "metadata": {"help": "x"}},
+        {"name": "a", "value": 1, "metadata": {"unit": "ms"}},
+    ]
+    columns = decode_json(encoded(rows), NOW)
+    assert json.loads(columns.metadata["a"]) == {"unit": "ms", "help": "x"}
+
+
+JSONISH = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.floats(), st.integers(), texts),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3),
+        st.dictionaries(st.sampled_from(["name", "value", "time", "type", "tags", "x"]), inner),
+    ),
+    max_leaves=12,
+)
+
+
+@given(JSONISH)
+def test_any_json_is_taken_or_refused(value: object) -> None:
+    _only_refusals(encoded(value))
+    _only_refusals(encoded([value]))
+    _only_refusals(encoded({"metrics": [value]}))
+
+
+@given(st.binary(max_size=60))
+@example(b'{"name":"\\ud800","value":1}')
+@example(b'[{"name":"a","value":1,"metadata":{"x":"\\ud800"}}]')
+@example(b'[{"name":"a","value":1,"tags":{"\\ud800":"1"}}]')
+@example(b"\xef\xbb\xbf[]")
+def test_any_bytes_are_taken_or_refused(body: bytes) -> None:
+    _only_refusals(body)
+
+
+@given(st.data())
+def test_a_good_body_with_any_byte_changed_is_taken_or_refused(data: st.DataObject) -> None:
+    body = bytearray(b'[{"name":"a","value":1.5e3,"time":17,"type":"gauge","tags":{"k":"v"}}]')
+    body[data.draw(st.integers(0, len(body) - 1))] = data.draw(st.integers(0, 255))
+    _only_refusals(bytes(body))
+
+
+def _only_refusals(body: bytes) -> None:
+    """Every row of the body is kept or refused once, or the whole body is refused as INVALID."""
+    for decode in (decode_json, decode_ndjson):
+        try:
+            columns = decode(body, NOW)
+        except NowlineError as error:
+            if error.code is Code.INVALID:
+                continue
+            raise
+        places = [*columns.index.tolist(), *(rejected.index for rejected in columns.rejected)]
+        assert len(set(places)) == len(places)
+        assert np.isfinite(columns.value).all()
+        assert all("\n" not in rejected.error for rejected in columns.rejected)

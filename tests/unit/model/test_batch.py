@@ -1,0 +1,94 @@
+"""A batch comes out of its bytes as it went in, or not at all."""
+
+from __future__ import annotations
+
+import zlib
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nowline.model.batch import Batch, CorruptBatchError
+from nowline.model.series import MetricType, SeriesKey
+
+finite = st.floats(allow_nan=False, allow_infinity=False)
+times = st.integers(-(1 << 62), 1 << 62)
+texts = st.text(max_size=12)
+keys = st.builds(SeriesKey.of, texts, st.dictionaries(texts, texts, max_size=3))
+
+
+@st.composite
+def batches(draw: st.DrawFn) -> Batch:
+    named = draw(st.lists(keys, min_size=1, max_size=4, unique=True))
+    rows = draw(st.lists(st.tuples(st.integers(0, len(named) - 1), times, finite), max_size=20))
+    return Batch(
+        [key.encode() for key in named],
+        draw(st.lists(st.sampled_from(MetricType), min_size=len(named), max_size=len(named))),
+        np.array([row[0] for row in rows], np.uint32),
+        np.array([row[1] for row in rows], np.int64),
+        np.array([row[2] for row in rows], np.float64),
+        draw(times),
+        draw(st.dictionaries(texts, st.binary(max_size=20), max_size=3)),
+    )
+
+
+def example() -> Batch:
+    return Batch(
+        [SeriesKey.of("a", {"k": "v"}).encode()],
+        [MetricType.COUNTER],
+        np.zeros(3, np.uint32),
+        np.arange(3, dtype=np.int64),
+        np.array([0.1, -0.0, 1e308]),
+        5,
+        {"a": b'{"unit":"ms"}'},
+    )
+
+
+@given(batches())
+def test_a_batch_comes_back_exactly(batch: Batch) -> None:
+    back = Batch.decode(batch.encode())
+    assert (back.keys, back.types) == (batch.keys, batch.types)
+    assert (back.received_ms, back.metadata) == (batch.received_ms, batch.metadata)
+    for column in ("series", "time", "value"):
+        was, now = getattr(batch, column), getattr(back, column)
+        assert now.dtype == was.dtype
+        assert now.tobytes() == was.tobytes()
+    assert len(back) == len(batch)
+
+
+@given(st.data())
+def test_any_changed_byte_is_noticed(data: st.DataObject) -> None:
+    raw = bytearray(example().encode())
+    at = data.draw(st.integers(0, len(raw) - 1))
+    raw[at] ^= data.draw(st.integers(1, 255))
+    with pytest.raises(CorruptBatchError):
+        Batch.decode(bytes(raw))
+
+
+def test_any_cut_is_noticed() -> None:
+    raw = example().encode()
+    for end in range(len(raw)):
+        with pytest.raises(CorruptBatchError):
+            Batch.decode(raw[:end])
+    with pytest.raises(CorruptBatchError):
+        Batch.decode(raw + b"\0")
+
+
+@given(st.binary(max_size=40))
+def test_other_bytes_with_a_right_checksum_are_still_no_batch(payload: bytes) -> None:
+    raw = b"NB1" + zlib.crc32(payload).to_bytes(4, "big") + payload
+    with pytest.raises(CorruptBatchError):
+        Batch.decode(raw)
+
+
+@given(st.dictionaries(texts, texts, max_size=4), texts)
+def test_equal_series_have_equal_keys(tags: dict[str, str], name: str) -> None:
+    other = dict(reversed(tags.items()))
+    assert SeriesKey.of(name, tags).encode() == SeriesKey.of(name, other).encode()
+    assert SeriesKey.decode(SeriesKey.of(name, tags).encode()) == SeriesKey.of(name, tags)
+
+
+@given(keys, keys)
+def test_other_series_have_other_keys(one: SeriesKey, other: SeriesKey) -> None:
+    assert (one.encode() == other.encode()) == (one == other)
