@@ -79,7 +79,7 @@ def test_an_ingest_key_opens_ingest_alone(server: Server, path: str, method: str
 @pytest.fixture(scope="module")
 def bob(server: Server) -> Iterator[httpx.Client]:
     """Bob is a viewer."""
-    login = {"email": "bob@example.com", "password": "bob's own long password"}
+    login = {"email": "bob.viewer@example.com", "password": "bob's own long password"}
     with server.alice() as alice:
         answer = alice.post("/api/v1/users", json=login | {"role": "viewer"})
         assert answer.status_code == 201, answer.text

@@ -220,6 +220,10 @@ async def websocket(scope: Scope, receive: Receive, send: Send) -> None:
 @asgi("/api/dashboard/stream", opt=_STREAM, copy_scope=False)
 async def stream(scope: Scope, receive: Receive, send: Send) -> None:
     """Watch over Server-Sent Events."""
+    if scope["type"] != ScopeType.HTTP:
+        wrong = NowlineError(Code.INVALID, "This address speaks Server-Sent Events only.")
+        await _refuse(scope, send, wrong, "websocket.http")
+        return
     await _live(scope).stream(scope, receive, send)
 
 
@@ -264,7 +268,7 @@ def _last_id(scope: Scope, parameters: Mapping[str, str]) -> str | None:
 
 
 def _check_streamable(scope: Scope) -> None:
-    if scope["method"] != "GET":
+    if scope.get("method") != "GET":
         raise MethodNotAllowedException(headers={"allow": "GET"})
     if scope["http_version"] == "1.0":
         raise NowlineError(

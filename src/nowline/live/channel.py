@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from nowline.clock import Clock
@@ -13,10 +11,14 @@ from nowline.live.frames import Frame, FrameId, Ring
 
 # A channel that follows every change tells at most one frame in this time …
 LIVE_MS = 100
-# … and looks at most this often whether there is anything to tell.
+# … and looks at most this often whether there is anything to tell …
 _GATHER_MS = 10
+# … or, where that hangs on the store, whether it can be told by now.
+_RETRY_MS = 250
 # A reader may be gone for 60 s; the rest is for the reconnect itself.
-_RESUME_MS = 75_000
+RESUME_MS = 62_000
+# What is kept for readers that come back has a size too; past it they begin anew.
+_RESUME_BYTES = 32 << 20
 # A first picture is shared by whoever comes within this time.
 _SHARE_MS = 1_000
 # Ticks come a little after the full interval, when what was measured on it has come in.
@@ -55,23 +57,31 @@ class Source(Protocol):
         """What changed after that position; None when it cannot be told any more."""
         ...
 
+    def merge(self, parts: list[bytes]) -> bytes:
+        """The data of consecutive frames as that of one: what came later replaces."""
+        ...
+
 
 @dataclass(slots=True)
 class Sequence:
-    """Numbers the frames of all channels of one server run, so that one id covers them all."""
+    """Numbers the frames of all channels of one server run, so that one id covers them all.
+
+    Attributes:
+        epoch: Stands for the run.
+        newest: The newest number.
+        frames: Updates that were published.
+        evaluations: How often a channel asked its source for changes.
+    """
 
     epoch: str
     newest: int = 0
-    channels: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+    frames: int = 0
+    evaluations: int = 0
 
     def next(self) -> int:
-        """The number of the next frame."""
+        """The next number."""
         self.newest += 1
         return self.newest
-
-    def channel_epoch(self) -> str:
-        """An epoch that no channel ever had."""
-        return f"{self.epoch}{next(self.channels):x}"
 
 
 class Channel:
@@ -82,29 +92,26 @@ class Channel:
     ) -> None:
         self.key = key
         self.interval_ms = interval_ms
-        self.evaluations = 0
-        self.used_ms = clock.now_ms()
+        self.newest: Frame | None = None
+        self.used_ms = self.ticked_ms = clock.now_ms()
         self._source = source
         self._sequence = sequence
         self._clock = clock
-        self._ticking = asyncio.Lock()
-        self._pictures: dict[FrameId, asyncio.Task[Frame]] = {}
-        self._merged: dict[tuple[int, int], asyncio.Task[Frame | None]] = {}
-        self._begin()
-
-    def _begin(self) -> None:
-        """Start a new sequence: what was told before cannot be continued."""
-        self.id = FrameId(self._sequence.channel_epoch(), 0)
-        self.position = self._source.position
-        self.newest: Frame | None = None
-        self.ticked_ms = self._clock.now_ms()
+        self._position = source.position
         self._told_ms = 0
-        self._ring = Ring(_RESUME_MS, self._sequence.newest)
+        self._failed = False
+        self._ticking = asyncio.Lock()
+        # The number that this takes stands for its beginning: no older id continues it.
+        born = sequence.next()
+        self.id = FrameId(f"{sequence.epoch}{born:x}", 0)
+        self._ring = Ring(RESUME_MS, _RESUME_BYTES, born)
+        self._picture: asyncio.Task[Frame] | None = None
+        self._merged: dict[int, Frame] = {}
 
     @property
     def has_news(self) -> bool:
         """Whether something happened in the source since the last tick."""
-        return self._source.position > self.position or self._source.waiting
+        return self._source.position > self._position or self._source.waiting
 
     @property
     def is_ticking(self) -> bool:
@@ -113,11 +120,12 @@ class Channel:
 
     def due_ms(self) -> int | None:
         """When the next tick is due, epoch milliseconds; None while only news can make it so."""
-        if self.interval_ms == LIVE_MS:
-            soonest = max(self._told_ms + LIVE_MS, self.ticked_ms + _GATHER_MS)
-            return soonest if self.has_news else None
-        last = (self.ticked_ms - _TICK_OFFSET_MS) // self.interval_ms
-        return (last + 1) * self.interval_ms + _TICK_OFFSET_MS
+        if self.interval_ms != LIVE_MS:
+            last = (self.ticked_ms - _TICK_OFFSET_MS) // self.interval_ms
+            return (last + 1) * self.interval_ms + _TICK_OFFSET_MS
+        if self._failed or self._source.position <= self._position:
+            return self.ticked_ms + _RETRY_MS if self.has_news else None
+        return max(self._told_ms + LIVE_MS, self.ticked_ms + _GATHER_MS)
 
     def is_due(self, now_ms: int) -> bool:
         """Whether to tick now; a clock that was set back makes a channel due as well."""
@@ -125,27 +133,29 @@ class Channel:
         return due is not None and (due <= now_ms or now_ms < self.ticked_ms)
 
     async def tick(self) -> bool:
-        """Evaluate what changed since the last tick; true if that made a frame or a new epoch."""
+        """Evaluate what changed since the last tick; true if that made a frame."""
         async with self._ticking:
             self.ticked_ms = self._clock.now_ms()
             if not self.has_news:
                 return False
-            self.evaluations += 1
-            news = await self._source.changes(self.position)
-            if news is None:
-                self._begin()
-                return True
-            self.position = news.position
+            self._sequence.evaluations += 1
+            self._failed = True
+            # What is too long ago to be told apart is told by the whole picture.
+            news = await self._source.changes(self._position) or await self._source.snapshot()
+            self._failed = False
+            self._position = news.position
             return self._publish(news)
 
     def _publish(self, news: News) -> bool:
         if news.data == b"[]":
             return False
         self.id = FrameId(self.id.epoch, self.id.number + 1)
-        self.newest = self._frame("metrics_update", self.id, news)
+        self._sequence.frames += 1
+        self.newest = self._frame("metrics_update", news, self._sequence.next())
         self._ring.append(self.newest)
         self._told_ms = self.newest.published_ms
         self._merged.clear()
+        self._picture = None
         return True
 
     def missed(self, since: FrameId) -> list[Frame] | None:
@@ -158,48 +168,47 @@ class Channel:
         """The same, for an id that counts the frames of all channels."""
         return self._ring.after_sequence(sequence)
 
+    def merged(self, since: FrameId) -> Frame | None:
+        """One frame that stands for all after `since`, of which there is at least one.
+
+        None if they are not all there any more.
+        """
+        known = self._merged.get(since.number)
+        if known is None and (missed := self.missed(since)):
+            known = self._merged[since.number] = self._merge(missed)
+        return known
+
     def picture(self) -> asyncio.Task[Frame]:
         """The whole picture, under way; the frames after the id that is newest now continue it.
 
         Whoever comes at about the same time shares it, so shield it when awaiting.
         """
-        task = self._pictures.get(self.id)
-        if task is None or (task.done() and not self._is_fresh(task)):
-            task = asyncio.create_task(self._picture(self.id, self._sequence.newest))
-            self._pictures = {self.id: task}
-        return task
+        if self._picture is None or (self._picture.done() and not self._is_fresh(self._picture)):
+            self._picture = asyncio.create_task(self._take_picture(self.id, self._sequence.newest))
+        return self._picture
 
-    async def merged(self, position: int, skipped: int) -> Frame | None:
-        """One frame instead of all those that a slow reader missed since `position`."""
-        key = (position, self.id.number)
-        task = self._merged.get(key)
-        if task is None:
-            task = self._merged[key] = asyncio.create_task(self._merge(position, skipped))
-        return await asyncio.shield(task)
-
-    async def _picture(self, frame_id: FrameId, sequence: int) -> Frame:
-        position = self.position
+    async def _take_picture(self, frame_id: FrameId, sequence: int) -> Frame:
         news = await self._source.snapshot()
-        frame = self._frame("snapshot", frame_id, news)
-        frame.sequence, frame.position = sequence, position
-        return frame
+        return replace(self._frame("snapshot", news, sequence), id=frame_id)
 
-    async def _merge(self, position: int, skipped: int) -> Frame | None:
-        newest, frame_id = self.newest, self.id
-        news = await self._source.changes(position)
-        if news is None or newest is None:
-            return None
-        frame = self._frame("metrics_update", frame_id, news)
-        frame.sequence, frame.position, frame.skipped = newest.sequence, newest.position, skipped
-        return frame
+    def _merge(self, missed: list[Frame]) -> Frame:
+        if len(missed) == 1:
+            return missed[0]
+        received = [frame.newest_ms for frame in missed if frame.newest_ms is not None]
+        return replace(
+            missed[-1],
+            data=self._source.merge([frame.data for frame in missed]),
+            newest_ms=max(received, default=None),
+            skipped=len(missed) - 1,
+            _encoded={},
+        )
 
-    def _frame(self, kind: str, frame_id: FrameId, news: News) -> Frame:
+    def _frame(self, kind: str, news: News, sequence: int) -> Frame:
         return Frame(
             kind,
-            frame_id,
+            self.id,
             self._sequence.epoch,
-            self._sequence.next() if kind == "metrics_update" else self._sequence.newest,
-            news.position,
+            sequence,
             news.data,
             self._clock.now_ms(),
             news.newest_ms,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
@@ -24,6 +25,9 @@ INTERVALS_MS = {
 }
 MOST_SUBSCRIPTIONS = 200
 _MOST_NAME = 255
+# A refusal quotes what was sent, but not all of it.
+_MOST_DETAIL = 300
+_NAMED = re.compile("field `([^`]+)`")
 
 
 class Subscribe(msgspec.Struct, tag="subscribe", forbid_unknown_fields=True):
@@ -84,8 +88,8 @@ def parse_command(text: str | bytes) -> Command:
     """
     try:
         return _commands.decode(text)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise NowlineError(Code.INVALID, f"The message is not understood: {error}.") from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise _misunderstood(error, "") from error
 
 
 def wanted(command: Subscribe) -> list[Wanted]:
@@ -97,15 +101,16 @@ def wanted(command: Subscribe) -> list[Wanted]:
     asked = [command.query is not None, command.metrics is not None, command.catalogue]
     if sum(asked) != 1:
         raise invalid("query", "give one of `query`, `metrics` and `catalogue`")
+    since = None
+    if command.since is not None:
+        # What is no id of ours cannot be continued: the client is told by a reset.
+        since = FrameId.parse(command.since) or FrameId("", 0)
     if command.metrics is not None:
-        return of_metrics(command.metrics, command.interval, Aggregation.AVG)
+        of_each = of_metrics(command.metrics, command.interval, Aggregation.AVG)
+        return [replace(wanted, since=since) for wanted in of_each]
     if command.id is None:
         raise invalid("id", "is missing")
-    since = FrameId.parse(command.since) if command.since else None
-    if command.since and since is None:
-        # What is no id of ours cannot be continued: the client is told by a reset.
-        since = FrameId("", 0)
-    return [Wanted(_name(command.id), command.query, interval(command.interval), since)]
+    return [Wanted(_name("id", command.id), command.query, interval(command.interval), since)]
 
 
 def of_metrics(metrics: Sequence[str], every: str, aggregation: Aggregation) -> list[Wanted]:
@@ -118,7 +123,7 @@ def of_metrics(metrics: Sequence[str], every: str, aggregation: Aggregation) -> 
         raise invalid("metrics", "must name at least one metric")
     milliseconds = interval(every)
     return [
-        Wanted(_name(name), Query(name, TimeRange(last="5m"), aggregation), milliseconds)
+        Wanted(_name("metrics", name), Query(name, TimeRange(last="5m"), aggregation), milliseconds)
         for name in dict.fromkeys(metrics)
     ]
 
@@ -131,14 +136,15 @@ def listed(text: str) -> list[Wanted]:
     """
     try:
         subscriptions = _listed.decode(text)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        errors = (FieldError(str(error), field="subscriptions"),)
-        raise NowlineError(Code.INVALID, f"subscriptions: {error}", errors=errors) from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise _misunderstood(error, "subscriptions") from error
     if not subscriptions or any((s.query is None) != s.catalogue for s in subscriptions):
         raise invalid("subscriptions", "each must have an `id` and either `query` or `catalogue`")
     if len({s.id for s in subscriptions}) < len(subscriptions):
         raise invalid("subscriptions", "each must have an `id` of its own")
-    return [Wanted(_name(s.id), s.query, interval(s.interval)) for s in subscriptions]
+    return [
+        Wanted(_name("subscriptions", s.id), s.query, interval(s.interval)) for s in subscriptions
+    ]
 
 
 def interval(text: str) -> int:
@@ -149,7 +155,7 @@ def interval(text: str) -> int:
     """
     milliseconds = INTERVALS_MS.get(text)
     if milliseconds is None:
-        raise invalid("interval", f"`{text}` is not one of {', '.join(INTERVALS_MS)}")
+        raise invalid("interval", f"`{text[:40]}` is not one of {', '.join(INTERVALS_MS)}")
     return milliseconds
 
 
@@ -158,7 +164,18 @@ def fingerprint(keys: Sequence[str]) -> str:
     return f"{zlib.crc32(chr(0).join(keys).encode()):x}"
 
 
-def _name(name: str) -> str:
+def _name(field: str, name: str) -> str:
     if not 1 <= len(name) <= _MOST_NAME:
-        raise invalid("id", f"must have from 1 to {_MOST_NAME} characters")
+        raise invalid(field, f"must have from 1 to {_MOST_NAME} characters")
     return name
+
+
+def _misunderstood(error: Exception, within: str) -> NowlineError:
+    """The refusal of what the decoder could not read, with the place that it names."""
+    text = str(error)[:_MOST_DETAIL]
+    message, _, path = text.partition(" - at `$")
+    named = _NAMED.search(message)
+    field = ".".join(filter(None, (path.strip("`."), named[1] if named else "")))
+    field = f"{within}{field}" if field.startswith("[") else field or within
+    errors = (FieldError(message, field=field),) if field else ()
+    return NowlineError(Code.INVALID, f"The message is not understood: {text}.", errors=errors)

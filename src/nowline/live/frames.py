@@ -11,7 +11,6 @@ import msgspec
 
 from nowline.clock import rfc3339
 
-
 # Widgets of one dashboard have the same names for all who watch it; this many dashboards share.
 _MOST_ENCODINGS = 16
 
@@ -138,18 +137,18 @@ class Ring:
         self._gone = sequence
 
     def append(self, frame: Frame) -> None:
-        """Take a frame in and let go of those that are too old or too much."""
+        """Take a frame in and let go of those that are too old, or too much together."""
         if self._frames:
             self._frames[-1].forget_encodings()
         self._frames.append(frame)
         self._bytes += len(frame.data)
         oldest = frame.published_ms - self._keep_ms
-        while self._frames[0].published_ms < oldest or self._bytes > self._most_bytes:
+        while len(self._frames) > 1 and (
+            self._frames[0].published_ms < oldest or self._bytes > self._most_bytes
+        ):
             gone = self._frames.popleft()
             self._bytes -= len(gone.data)
             self._gone = gone.sequence
-            if not self._frames:
-                return
 
     def after(self, number: int, newest: int) -> list[Frame] | None:
         """The frames from `number` (without it) to `newest`, in order; None if one is gone."""

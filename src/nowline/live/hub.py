@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,15 +13,12 @@ import msgspec
 
 from nowline.clock import Clock, rfc3339
 from nowline.errors import Code, NowlineError
-from nowline.live.channel import Channel, Sequence, Source
-from nowline.live.frames import Frame
+from nowline.live.channel import RESUME_MS, Channel, Sequence, Source
+from nowline.live.frames import Frame, FrameId
 from nowline.live.reader import Reader, Subscription
 
 # After this many readers the loop serves others, so that REST calls stay quick (FANOUT).
 _SLICE = 250
-_HEARTBEAT_S = 20.0
-_STUCK_S = 60.0
-_IDLE_CHANNEL_MS = 120_000
 _LONGEST_SLEEP_MS = 1_000
 
 log = logging.getLogger(__name__)
@@ -39,18 +36,28 @@ class HubState:
     skipped: int
 
 
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long the hub waits: for something to say, and for readers that take nothing."""
+
+    heartbeat_s: float = 20.0
+    stuck_s: float = 60.0
+
+
 class Hub:
     """Fans frames out.
 
     Args:
         clock: Tells when ticks are due.
         most_readers: How many connections are served; more are refused.
+        patience: When to send heartbeats and when to give a stuck reader up.
     """
 
-    def __init__(self, clock: Clock, most_readers: int) -> None:
+    def __init__(self, clock: Clock, most_readers: int, patience: Patience | None = None) -> None:
         self._clock = clock
         self._loop = asyncio.get_running_loop()
         self._most_readers = most_readers
+        self._patience = patience or Patience()
         self.sequence = Sequence(f"{clock.now_ms():x}")
         self.readers: set[Reader] = set()
         self._channels: dict[str, Channel] = {}
@@ -59,8 +66,8 @@ class Hub:
         self._flushing: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
-        self._evaluations = self._writes = self._skipped = 0
-        self._closed = False
+        self._writes = self._skipped = 0
+        self.is_closed = False
 
     # Readers
 
@@ -75,8 +82,12 @@ class Hub:
         self.readers.add(reader)
 
     def check_capacity(self) -> None:
-        """Refuse when no further reader can be served."""
-        if self._closed or len(self.readers) >= self._most_readers:
+        """Refuse when no further reader can be served.
+
+        Raises:
+            NowlineError: UNAVAILABLE at capacity or while the server stops.
+        """
+        if self.is_closed or len(self.readers) >= self._most_readers:
             raise NowlineError(
                 Code.UNAVAILABLE, "All live connections are taken. Try again soon.", retry_after_s=5
             )
@@ -96,23 +107,27 @@ class Hub:
 
     def close(self) -> None:
         """Refuse new readers and send the others away: they may come back soon."""
-        self._closed = True
+        self.is_closed = True
         for reader in self.readers:
             reader.close(1012, "the server restarts")
 
     # Subscriptions
 
     def channel(self, key: str, source: Source, interval_ms: int) -> Channel:
-        """The one channel of this key."""
+        """The one channel of this key; whom it had is gone too long to resume after a while."""
         known = self._channels.get(key)
+        if known is not None and self._is_idle(known):
+            self._drop(known)
+            known = None
         if known is None:
             known = Channel(key, source, interval_ms, self.sequence, self._clock)
             self._channels[key] = known
             self._watchers[known] = {}
+        known.used_ms = self._clock.now_ms()
         return known
 
     def subscribe(self, reader: Reader, name: str, channel: Channel) -> Subscription:
-        """Watch a channel under a name; frames flow once the subscription is active."""
+        """Watch a channel under a name; frames flow after `begin` or `replay`."""
         self.unsubscribe(reader, name)
         subscription = Subscription(name, channel)
         reader.subscriptions[name] = subscription
@@ -150,25 +165,18 @@ class Hub:
         while True:
             self._wake.clear()
             self._start_ticks()
-            if self._loop.time() - beat > _HEARTBEAT_S / 4:
+            if self._loop.time() - beat > self._patience.heartbeat_s / 4:
                 beat = self._loop.time()
                 self._keep_house()
             await self._sleep()
 
     async def tick(self, channel: Channel) -> None:
         """Evaluate a channel and tell its readers."""
-        epoch = channel.id.epoch
-        before = channel.evaluations
         try:
-            told = await channel.tick()
+            if await channel.tick():
+                self._mark_dirty(self._watchers[channel].values())
         except Exception:
             log.exception("A live query failed")
-            return
-        self._evaluations += channel.evaluations - before
-        if channel.id.epoch != epoch:
-            await self._start_over(channel)
-        elif told:
-            self._mark_dirty(self._watchers[channel].values())
         self._wake.set()
 
     def _start_ticks(self) -> None:
@@ -213,53 +221,108 @@ class Hub:
             self._flushing = None
 
     def _write_news(self, reader: Reader) -> None:
-        if reader not in self.readers:
+        if reader not in self.readers or reader.closing.done():
             return
         if reader.is_full():
             reader.stuck_since = reader.stuck_since or self._loop.time()
             return
-        reader.stuck_since = None
-        behind = [s for s in reader.subscriptions.values() if s.behind]
-        if any(s.behind > 1 for s in behind):
-            self._start(self._write_missed(reader, behind))
-            return
-        self.write_frames(reader, [(s, s.channel.newest) for s in behind if s.channel.newest])
+        skipping, reader.stuck_since = reader.stuck_since is not None, None
+        behind = [s for s in reader.subscriptions.values() if s.is_behind]
+        news = [(s, frame) for s in behind for frame in self._news(reader, s, skipping=skipping)]
+        self._write(reader, news)
 
-    async def _write_missed(self, reader: Reader, behind: list[Subscription]) -> None:
-        """Bring a slow reader to the present: one frame for all that it missed of a channel."""
-        frames = []
-        for subscription in behind:
-            skipped = subscription.behind - 1
-            frame = await subscription.channel.merged(subscription.position, skipped)
-            if frame is None:
-                await self.start_over(reader, subscription)
-            elif frame.id.number > subscription.sent:
-                frames.append((subscription, frame))
-                self._skipped += skipped
-        self.write_frames(reader, frames)
+    def _news(self, reader: Reader, subscription: Subscription, *, skipping: bool) -> list[Frame]:
+        """Each frame that the reader has not been told, or one for all that it was too slow for."""
+        channel, told = subscription.channel, subscription.told
+        missed = channel.missed(told) if told else []
+        if missed is None:
+            self.start_over(reader, subscription)
+            return []
+        merged = channel.merged(told) if told and skipping else None
+        if merged is None:
+            return missed
+        self._skipped += merged.skipped
+        return [merged]
 
-    def write_frames(self, reader: Reader, frames: list[tuple[Subscription, Frame]]) -> None:
-        """Write frames in the order in which they were made, none of them twice."""
-        frames = [(s, frame) for s, frame in frames if _wants(reader, s, frame)]
-        if not frames or reader not in self.readers:
+    def _write(self, reader: Reader, news: list[tuple[Subscription, Frame]]) -> None:
+        """Write frames in the order in which they were made."""
+        if not news:
             return
-        frames.sort(key=lambda pair: pair[1].sequence)
-        reader.writer.write(b"".join(reader.encode(frame, s.name) for s, frame in frames))
+        news.sort(key=_sequence)
+        reader.writer.write(b"".join([reader.encode(frame, s.name) for s, frame in news]))
         reader.written_at = self._loop.time()
-        self._writes += len(frames)
-        for subscription, frame in frames:
-            subscription.mark(frame)
+        self._writes += len(news)
+        for subscription, frame in news:
+            subscription.told = frame.id
 
-    async def _start_over(self, channel: Channel) -> None:
-        for subscription, reader in list(self._watchers[channel].items()):
-            await self.start_over(reader, subscription)
-
-    async def start_over(self, reader: Reader, subscription: Subscription) -> None:
-        """Tell a reader that a channel cannot be continued, and give it a new picture."""
-        subscription.active = False
-        self.notice(reader, "reset", {"type": "reset", "id": subscription.name})
+    async def begin(self, reader: Reader, subscription: Subscription) -> None:
+        """Give a reader its first picture; what happens from then on follows."""
         picture = await asyncio.shield(subscription.channel.picture())
-        self.write_frames(reader, [(subscription, picture)])
+        if _stands(reader, subscription):
+            self.tell(reader, subscription, picture)
+            await self.replay(reader, {subscription: picture.id})
+
+    async def replay(self, reader: Reader, since: Mapping[Subscription, FrameId]) -> None:
+        """Tell every frame after the given ids, in order and as fast as the reader takes them.
+
+        After that, frames flow.
+        """
+        upto = dict(since)
+        while missed := self._missed(reader, upto):
+            for subscription, frame in missed:
+                self.tell(reader, subscription, frame)
+                upto[subscription] = frame.id
+                if reader.is_full():
+                    await reader.room()
+                    break
+        for subscription, frame_id in upto.items():
+            subscription.told = frame_id
+
+    def _missed(
+        self, reader: Reader, upto: dict[Subscription, FrameId]
+    ) -> list[tuple[Subscription, Frame]]:
+        """The frames after these ids; a subscription that cannot have them starts over."""
+        found = []
+        for subscription, frame_id in list(upto.items()):
+            missed = subscription.channel.missed(frame_id)
+            if missed is not None and _stands(reader, subscription):
+                found += [(subscription, frame) for frame in missed]
+                continue
+            del upto[subscription]
+            if missed is None:
+                self.start_over(reader, subscription)
+        return sorted(found, key=_sequence)
+
+    def tell(
+        self, reader: Reader, subscription: Subscription, frame: Frame, event_id: str | None = None
+    ) -> None:
+        """Write one frame, under the id that it has in the reader's stream if no other is given."""
+        if reader in self.readers:
+            known = frame.stream_id(reader.watched) if event_id is None else event_id
+            reader.writer.write(reader.wire.frame(frame, subscription.name, known))
+            reader.written_at = self._loop.time()
+            self._writes += 1
+
+    def start_over(self, reader: Reader, subscription: Subscription) -> None:
+        """Tell a reader that a channel cannot be continued, and give it a new picture."""
+        if reader.watched:
+            # One id covers all channels of its stream: it begins this one anew when it is back.
+            reader.close(1012, "a channel starts over")
+            return
+        subscription.told = None
+        self.reset(reader, subscription)
+        self._start(self._begin_again(reader, subscription))
+
+    async def _begin_again(self, reader: Reader, subscription: Subscription) -> None:
+        try:
+            await self.begin(reader, subscription)
+        except Exception:
+            log.exception("A picture could not be taken")
+            reader.close(1012, "the store did not answer")
+
+    def reset(self, reader: Reader, subscription: Subscription) -> None:
+        """Tell a reader to forget what it knows of a channel."""
+        self.notice(reader, "reset", {"type": "reset", "id": subscription.name})
 
     def notice(self, reader: Reader, kind: str, message: dict[str, object]) -> None:
         """Write something that is not a frame."""
@@ -269,40 +332,49 @@ class Hub:
 
     def _keep_house(self) -> None:
         """Heartbeats, stuck readers, channels that nobody asked for in a while."""
-        now = self._loop.time()
         beat = msgspec.json.encode({"type": "heartbeat", "time": rfc3339(self._clock.now_ms())})
         for reader in list(self.readers):
-            if reader.stuck_since is not None and now - reader.stuck_since > _STUCK_S:
-                reader.writer.abort()
-            elif reader.is_full():
-                continue
-            elif reader.stuck_since is not None:
-                self._mark_dirty([reader])
-            elif now - reader.written_at > _HEARTBEAT_S:
-                reader.writer.write(reader.wire.heartbeat(beat))
-                reader.written_at = now
-        self._drop_idle_channels()
+            self._look_after(reader, beat)
+        for channel in list(self._channels.values()):
+            if self._is_idle(channel):
+                self._drop(channel)
 
-    def _drop_idle_channels(self) -> None:
-        oldest = self._clock.now_ms() - _IDLE_CHANNEL_MS
-        for key, channel in list(self._channels.items()):
-            if not self._watchers[channel] and channel.used_ms < oldest:
-                del self._channels[key], self._watchers[channel]
+    def _look_after(self, reader: Reader, beat: bytes) -> None:
+        now = self._loop.time()
+        if reader.is_full():
+            reader.stuck_since = reader.stuck_since or now
+            if now - reader.stuck_since > self._patience.stuck_s:
+                reader.writer.abort()
+        elif reader.stuck_since is not None:
+            self._mark_dirty([reader])
+        elif now - reader.written_at > self._patience.heartbeat_s and not reader.closing.done():
+            reader.writer.write(reader.wire.heartbeat(beat))
+            reader.written_at = now
+
+    def _is_idle(self, channel: Channel) -> bool:
+        """Whether all whom it had are gone for so long that they cannot resume."""
+        gone = self._clock.now_ms() - channel.used_ms > RESUME_MS
+        return gone and not self._watchers[channel] and not channel.is_ticking
+
+    def _drop(self, channel: Channel) -> None:
+        del self._channels[channel.key], self._watchers[channel]
 
     def state(self) -> HubState:
         """Counters as of now."""
         return HubState(
             readers=len(self.readers),
             channels=sum(1 for watchers in self._watchers.values() if watchers),
-            evaluations=self._evaluations,
-            frames=self.sequence.newest,
+            evaluations=self.sequence.evaluations,
+            frames=self.sequence.frames,
             writes=self._writes,
             skipped=self._skipped,
         )
 
 
-def _wants(reader: Reader, subscription: Subscription, frame: Frame) -> bool:
-    """Whether the subscription still stands and has not been told this frame meanwhile."""
-    if reader.subscriptions.get(subscription.name) is not subscription:
-        return False
-    return not subscription.active or frame.id.number > subscription.sent
+def _stands(reader: Reader, subscription: Subscription) -> bool:
+    """Whether the reader has not given the subscription up or replaced it meanwhile."""
+    return reader.subscriptions.get(subscription.name) is subscription
+
+
+def _sequence(told: tuple[Subscription, Frame]) -> int:
+    return told[1].sequence

@@ -12,11 +12,13 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from nowline.live.channel import Channel
-from nowline.live.frames import Frame, chunk, sse_event, websocket_text
+from nowline.live.frames import Frame, FrameId, chunk, sse_event, websocket_text
 from nowline.model.user import Principal
 
 # A socket with more than this unsent belongs to a reader that cannot keep up.
 FULL_BYTES = 64 << 10
+# How often to look whether it has taken some.
+_ROOM_S = 0.02
 
 
 class Writer(Protocol):
@@ -27,7 +29,7 @@ class Writer(Protocol):
         ...
 
     def unsent(self) -> int:
-        """Bytes that the reader has not taken yet."""
+        """Bytes that the reader has not taken yet; none once the connection is closing."""
         ...
 
     def abort(self) -> None:
@@ -79,22 +81,21 @@ class EventStreamWire:
 
 @dataclass(slots=True, eq=False)
 class Subscription:
-    """One channel under the name that the reader gave it; silent until `active`."""
+    """One channel under the name that the reader gave it.
+
+    Attributes:
+        told: The newest frame that the reader has been told, None until its picture is written:
+            until then it is silent.
+    """
 
     name: str
     channel: Channel
-    sent: int = 0
-    position: int = 0
-    active: bool = False
+    told: FrameId | None = None
 
     @property
-    def behind(self) -> int:
-        """How many frames the reader has not been told."""
-        return self.channel.id.number - self.sent if self.active else 0
-
-    def mark(self, frame: Frame) -> None:
-        """The reader has been told everything up to this frame."""
-        self.sent, self.position, self.active = frame.id.number, frame.position, True
+    def is_behind(self) -> bool:
+        """Whether there are frames that the reader has not been told."""
+        return self.told is not None and self.told != self.channel.id
 
 
 @dataclass(slots=True, eq=False)
@@ -122,6 +123,11 @@ class Reader:
     def is_full(self) -> bool:
         """Whether the socket takes no more for now."""
         return self.writer.unsent() > FULL_BYTES
+
+    async def room(self) -> None:
+        """Wait until the socket takes more."""
+        while self.is_full():  # noqa: ASYNC110 - a transport tells only its protocol
+            await asyncio.sleep(_ROOM_S)
 
     def encode(self, frame: Frame, name: str) -> bytes:
         """A frame as this reader's transport writes it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -12,7 +12,7 @@ import msgspec
 from nowline.errors import invalid
 from nowline.live.channel import Channel, Source
 from nowline.live.commands import MOST_SUBSCRIPTIONS, Wanted, fingerprint
-from nowline.live.frames import Frame, StreamId, sse_event
+from nowline.live.frames import Frame, FrameId, StreamId
 from nowline.live.hub import Hub
 from nowline.live.reader import Reader, Subscription
 from nowline.model.query import Query
@@ -55,46 +55,51 @@ class Sessions:
         """Add one channel to a WebSocket's: continue after `since`, or begin with a picture."""
         if wanted.name not in reader.subscriptions:
             _limit(len(reader.subscriptions) + 1)
+        await reader.room()
         channel = self._channel(wanted)
         await self.hub.catch_up(channel)
         subscription = self.hub.subscribe(reader, wanted.name, channel)
-        if wanted.since is None:
-            picture = await asyncio.shield(channel.picture())
-            self.hub.write_frames(reader, [(subscription, picture)])
+        try:
+            await self._begin(reader, subscription, wanted.since)
+        except Exception:
+            self.hub.unsubscribe(reader, wanted.name)
+            raise
+
+    async def _begin(
+        self, reader: Reader, subscription: Subscription, since: FrameId | None
+    ) -> None:
+        if since and subscription.channel.missed(since) is not None:
+            await self.hub.replay(reader, {subscription: since})
             return
-        missed = channel.missed(wanted.since)
-        if missed is None:
-            await self.hub.start_over(reader, subscription)
-            return
-        self.hub.write_frames(reader, [(subscription, frame) for frame in missed])
-        _continue_from_now(subscription)
-        subscription.active = True
+        if since:
+            self.hub.reset(reader, subscription)
+        await self.hub.begin(reader, subscription)
 
     async def stream(self, reader: Reader, wanted: Sequence[Wanted], last_id: str | None) -> None:
         """Begin or continue an event stream of several channels under one id."""
-        channels = await self._channels(wanted)
+        channels = [self._channel(want) for want in wanted]
+        for channel in channels:
+            await self.hub.catch_up(channel)
         reader.watched = fingerprint([channel.key for channel in channels])
         subscriptions = [
             self.hub.subscribe(reader, want.name, channel)
             for want, channel in zip(wanted, channels, strict=True)
         ]
         last = self._resumable(last_id, reader.watched)
-        fresh: list[Subscription] = []
-        told: list[tuple[Subscription, Frame]] = []
+        since: dict[Subscription, FrameId] = {}
         for place, subscription in enumerate(subscriptions):
             missed = _missed(subscription.channel, last, place)
-            if missed is None:
-                fresh.append(subscription)
-            else:
-                told += [(subscription, frame) for frame in missed]
-                _continue_from_now(subscription)
-        await self._tell(reader, told, fresh, resumed=last_id is not None)
-        for subscription in subscriptions:
-            subscription.active = True
+            if missed is not None:
+                newest = subscription.channel.id
+                since[subscription] = FrameId(newest.epoch, newest.number - len(missed))
+        upto = StreamId(self.hub.sequence.epoch, self.hub.sequence.newest, reader.watched)
+        ids = _picture_ids(upto, subscriptions, since, resumed=last_id is not None)
+        since |= await self._tell_pictures(reader, ids, resumed=last_id is not None)
+        await self.hub.replay(reader, since)
 
     async def poll(self, wanted: Sequence[Wanted], cursor: str | None) -> tuple[list[bytes], str]:
         """What is new since the cursor, as the JSON of frames, and the next cursor."""
-        channels = await self._channels(wanted)
+        channels = [self._channel(want) for want in wanted]
         for channel in channels:
             await self.hub.poll(channel)
         watched = fingerprint([channel.key for channel in channels])
@@ -115,33 +120,21 @@ class Sessions:
             texts.append((await asyncio.shield(picture)).text(name))
         return texts, str(following)
 
-    async def _tell(
-        self,
-        reader: Reader,
-        told: list[tuple[Subscription, Frame]],
-        fresh: list[Subscription],
-        *,
-        resumed: bool,
-    ) -> None:
-        """Write the frames that were missed, then the pictures of channels that begin anew.
-
-        The id that covers the whole stream goes out with the last of it; until then a stream
-        that breaks off is resumed from where it was before, or after the pictures it has.
-        """
-        upto = StreamId(self.hub.sequence.epoch, self.hub.sequence.newest, reader.watched)
-        pictures = [(subscription, subscription.channel.picture()) for subscription in fresh]
-        for subscription, frame in sorted(told, key=lambda pair: pair[1].sequence):
-            event_id = "" if fresh else frame.stream_id(reader.watched)
-            reader.writer.write(reader.wire.frame(frame, subscription.name, event_id))
-        for place, (subscription, picture) in enumerate(pictures, 1):
-            if resumed:
-                self.hub.notice(reader, "reset", {"type": "reset", "id": subscription.name})
+    async def _tell_pictures(
+        self, reader: Reader, ids: dict[Subscription, str], *, resumed: bool
+    ) -> dict[Subscription, FrameId]:
+        """Write the first pictures of some channels; returns which frames they stand for."""
+        # All at once: no frame comes between the pictures and the id that covers them.
+        pictures = [(subscription, subscription.channel.picture()) for subscription in ids]
+        since: dict[Subscription, FrameId] = {}
+        for subscription, picture in pictures:
             frame = await asyncio.shield(picture)
-            is_last = place == len(pictures)
-            partly = "" if resumed else str(replace(upto, pictures=place))
-            event_id = str(upto) if is_last else partly
-            reader.writer.write(sse_event(frame.kind, event_id, frame.text(subscription.name)))
-            subscription.sent, subscription.position = frame.id.number, frame.position
+            await reader.room()
+            if resumed:
+                self.hub.reset(reader, subscription)
+            self.hub.tell(reader, subscription, frame, ids[subscription])
+            since[subscription] = frame.id
+        return since
 
     def _channel(self, wanted: Wanted) -> Channel:
         if wanted.query is None:
@@ -149,13 +142,6 @@ class Sessions:
         else:
             key, source = self._sources.metric(wanted.query, wanted.interval_ms)
         return self.hub.channel(f"{wanted.interval_ms} {key}", source, wanted.interval_ms)
-
-    async def _channels(self, wanted: Sequence[Wanted]) -> list[Channel]:
-        _limit(len(wanted))
-        channels = [self._channel(want) for want in wanted]
-        for channel in channels:
-            await self.hub.catch_up(channel)
-        return channels
 
     def _resumable(self, text: str | None, watched: str) -> StreamId | None:
         """The id, if it is of this server run and of the same channels."""
@@ -165,10 +151,24 @@ class Sessions:
         return last if last.sequence <= self.hub.sequence.newest else None
 
 
-def _continue_from_now(subscription: Subscription) -> None:
-    """Count everything up to now as told."""
-    subscription.sent = subscription.channel.id.number
-    subscription.position = subscription.channel.position
+def _picture_ids(
+    upto: StreamId,
+    subscriptions: Sequence[Subscription],
+    since: Mapping[Subscription, FrameId],
+    *,
+    resumed: bool,
+) -> dict[Subscription, str]:
+    """Which id goes out with the first picture of each channel that begins.
+
+    A first stream that breaks off amid its pictures is resumed after those that it has: the ids
+    say how many. One that was resumed itself begins again from where it was before.
+    """
+    fresh = [s for s in subscriptions if s not in since]
+    partly = [replace(upto, pictures=place) for place in range(1, len(fresh) + 1)]
+    ids = ["" if resumed else str(each) for each in partly]
+    if fresh and all(frame_id == s.channel.id for s, frame_id in since.items()):
+        ids[-1] = str(upto)
+    return dict(zip(fresh, ids, strict=True))
 
 
 def _missed(channel: Channel, last: StreamId | None, place: int) -> list[Frame] | None:

@@ -70,8 +70,8 @@ class TransportWriter:
             self._transport.write(data)
 
     def unsent(self) -> int:
-        """Bytes that wait for the reader to take them."""
-        return self._transport.get_write_buffer_size()
+        """Bytes that wait for the reader to take them; none once the connection is closing."""
+        return 0 if self._transport.is_closing() else self._transport.get_write_buffer_size()
 
     def abort(self) -> None:
         """Drop the connection at once, with a reset: a stuck peer would not take a farewell."""

@@ -19,7 +19,8 @@ from nowline.query.plan import Plan
 from nowline.store.catalogue import Catalogue, Metric, Selection
 
 _LONGEST_GAP = 16
-_LOOK_BACK = 64
+# How many of the newest batches to search, or fewer where they are not all remembered.
+_LOOK_BACK = (64, 16, 4, 1)
 
 
 class Changed(Protocol):
@@ -33,6 +34,8 @@ class Changed(Protocol):
     def received_ms(self) -> int: ...  # noqa: D102
     @property
     def offset(self) -> int: ...  # noqa: D102
+    @property
+    def position(self) -> int: ...  # noqa: D102
 
 
 class History(Protocol):
@@ -73,19 +76,35 @@ class _Cells:
 
     group: Ints
     bucket: Ints
+    oldest: int
 
 
 class MetricWatch:
-    """Follows one plan whose range moves with the clock.
+    """Follows one plan whose range ends now; it is asked for changes by one channel only.
 
-    Buckets older than the windows are told once the store has read the rows that changed them.
+    Rows older than the windows are told once the store has read them.
+
+    Args:
+        plan: What is watched.
+        moves: Whether the range moves with the clock, instead of growing from its start.
+        engine: Answers.
+        history: What was folded into the windows.
+        stored: How far the store is.
+        clock: Tells where the range ends.
     """
 
     def __init__(
-        self, plan: Plan, engine: Engine, history: History, stored: Stored, clock: Clock
+        self,
+        plan: Plan,
+        engine: Engine,
+        history: History,
+        stored: Stored,
+        clock: Clock,
+        *,
+        moves: bool = True,
     ) -> None:
         self._plan = plan
-        self._span_ms = plan.end - plan.start
+        self._span_ms = plan.end - plan.start if moves else None
         self._engine = engine
         self._history = history
         self._stored = stored
@@ -119,38 +138,40 @@ class MetricWatch:
             return None
         position = self._history.position
         selection = self._selection()
-        cells, newest = self._sort_out(selection, [*self._unstored, *changes])
-        if not cells:
-            return News(b"[]", position, None)
-        points = await self._evaluate(selection, cells)
-        return News(points.to_json(), position, newest)
+        touching = [
+            (change, cells)
+            for change in (*self._unstored, *changes)
+            if (cells := self._cells(selection, change))
+        ]
+        ready = [(change, cells) for change, cells in touching if self._is_ready(cells, change)]
+        data, newest = b"[]", None
+        if ready:
+            newest = max(change.received_ms for change, _ in ready)
+            points = await self._evaluate(selection, [cells for _, cells in ready])
+            data = points.to_json()
+        # Only now: where the store fails, all of it is asked for again.
+        told = {change.position for change, _ in ready}
+        self._unstored = [change for change, _ in touching if change.position not in told]
+        return News(data, position, newest)
 
-    def _sort_out(
-        self, selection: Selection, changes: list[Changed]
-    ) -> tuple[list[_Cells], int | None]:
-        """What can be told now, and when its newest row came in; the rest waits for the store."""
-        told: list[_Cells] = []
-        newest = None
-        self._unstored = []
-        for change in changes:
-            cells = self._cells(selection, change)
-            if cells is None:
-                continue
-            if self._is_ready(cells, change):
-                told.append(cells)
-                newest = max(newest or 0, change.received_ms)
-            else:
-                self._unstored.append(change)
-        return told, newest
+    def merge(self, parts: list[bytes]) -> bytes:
+        """The points of consecutive updates as one update."""
+        points = {
+            (bytes(point.tags), point.timestamp): point
+            for part in parts
+            for point in _points.decode(part)
+        }
+        return msgspec.json.encode([points[key] for key in sorted(points)])
 
     def _is_ready(self, cells: _Cells, change: Changed) -> bool:
-        in_windows = int(cells.bucket.min()) >= self._history.start
-        return in_windows or change.offset <= self._stored.offset
+        return cells.oldest >= self._history.start or change.offset <= self._stored.offset
 
     def _start(self) -> int:
         """The range's start now, at a bucket's start: every bucket told is a whole one."""
-        width = self._plan.width_ms
-        return (self._clock.now_ms() - self._span_ms) // width * width
+        width, start = self._plan.width_ms, self._plan.start
+        if self._span_ms is not None:
+            start = self._clock.now_ms() - self._span_ms
+        return start // width * width
 
     def _selection(self) -> Selection:
         plan = self._plan
@@ -163,9 +184,12 @@ class MetricWatch:
     def _cells(self, selection: Selection, change: Changed) -> _Cells | None:
         chosen, group = selection.groups_of(change.series)
         width = self._plan.width_ms
-        bucket = change.second[chosen] // width * width
+        second = change.second[chosen]
+        bucket = second // width * width
         inside = bucket >= self._start()
-        return _Cells(group[inside], bucket[inside]) if inside.any() else None
+        if not inside.any():
+            return None
+        return _Cells(group[inside], bucket[inside], int(second[inside].min()))
 
     async def _evaluate(self, selection: Selection, cells: list[_Cells]) -> Points:
         group = np.concatenate([c.group for c in cells])
@@ -181,8 +205,9 @@ class MetricWatch:
 
     def _newest_received(self) -> int | None:
         """When the newest row of the watched series came in, if that is not long ago."""
-        since = max(0, self._history.position - _LOOK_BACK)
-        changes = self._history.changes_since(since) or []
+        position = self._history.position
+        reaches = (self._history.changes_since(max(0, position - n)) for n in _LOOK_BACK)
+        changes = next((found for found in reaches if found is not None), ())
         selection = self._selection()
         touching = (c for c in reversed(changes) if self._cells(selection, c))
         return next((c.received_ms for c in touching), None)
@@ -208,9 +233,23 @@ class CatalogueWatch:
         """All entries."""
         return News(entries(self._catalogue.search("")), self.position, None)
 
-    async def changes(self, since: int) -> News | None:
+    async def changes(self, since: int) -> News:
         """Entries that changed after `since`, apart from when they were last seen."""
         return News(entries(self._catalogue.changed_since(since)), self.position, None)
+
+    def merge(self, parts: list[bytes]) -> bytes:
+        """The entries of consecutive updates as one update."""
+        latest = {each.name: each for part in parts for each in _entries.decode(part)}
+        return msgspec.json.encode([latest[name] for name in sorted(latest)])
+
+
+class _Point(msgspec.Struct, frozen=True):
+    timestamp: str
+    value: msgspec.Raw
+    tags: msgspec.Raw
+
+
+_points = msgspec.json.Decoder(list[_Point])
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -224,6 +263,9 @@ class Entry(msgspec.Struct, frozen=True):
     first_seen: str
     last_seen: str
     metadata: dict[str, object]
+
+
+_entries = msgspec.json.Decoder(list[Entry])
 
 
 def entry(metric: Metric) -> Entry:

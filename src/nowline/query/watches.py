@@ -35,29 +35,34 @@ class Watches:
         """
         now = self._clock.now_ms()
         reach = reach_ms(query.time_range, now, _DEFAULT_REACH)
-        ranged = msgspec.structs.replace(query, time_range=TimeRange(start=now - reach, end=now))
+        moves = query.time_range.start is None
+        ranged = query
+        if moves:
+            span = TimeRange(start=now - reach, end=now)
+            ranged = msgspec.structs.replace(query, time_range=span)
         planned = plan(ranged, now)
         if query.interval == "auto":
             narrowest = max(SECOND_MS, interval_ms // SECOND_MS * SECOND_MS)
             planned = replace(planned, width_ms=max(planned.width_ms, narrowest))
-        watch = MetricWatch(planned, self._engine, self._history, self._stored, self._clock)
-        return self._key(query, reach), watch
+        watch = MetricWatch(
+            planned, self._engine, self._history, self._stored, self._clock, moves=moves
+        )
+        return _key(query, ("last", reach) if moves else ("from", planned.start)), watch
 
     def catalogue(self) -> tuple[str, CatalogueWatch]:
         """The same for the list of metrics."""
         return "catalogue", CatalogueWatch(self._engine.catalogue)
 
-    def _key(self, query: Query, reach: int) -> str:
-        filters = {
-            k: [v] if isinstance(v, str) else sorted(set(v)) for k, v in query.filters.items()
-        }
-        parts = (
-            query.metric_name,
-            query.aggregation,
-            sorted(filters.items()),
-            query.group_by,
-            query.interval,
-            query.max_points,
-            reach,
-        )
-        return msgspec.json.encode(parts).decode()
+
+def _key(query: Query, reach: tuple[str, int]) -> str:
+    filters = {k: [v] if isinstance(v, str) else sorted(set(v)) for k, v in query.filters.items()}
+    parts = (
+        query.metric_name,
+        query.aggregation,
+        sorted(filters.items()),
+        query.group_by,
+        query.interval,
+        query.max_points,
+        reach,
+    )
+    return msgspec.json.encode(parts).decode()

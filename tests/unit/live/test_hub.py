@@ -1,0 +1,252 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from nowline.errors import Code, NowlineError
+from nowline.live.commands import Wanted
+from nowline.live.frames import FrameId
+from nowline.live.hub import Hub, Patience
+from nowline.live.reader import Reader
+from nowline.live.session import Sessions
+from nowline.model.query import Query
+from unit.live.viewers import Held, Pipe, SetClock, Tables, messages, reader
+
+FULL = b"x" * (65 << 10)
+
+
+class World:
+    """A hub whose ticks run by themselves, on a clock that goes on when told."""
+
+    def __init__(self, patience: Patience | None = None) -> None:
+        self.clock, self.tables = SetClock(), Tables()
+        self.hub = Hub(self.clock, 3, patience)
+        self.sessions = Sessions(self.hub, self.tables)
+
+    async def watch(self, name: str = "a", since: FrameId | None = None) -> tuple[Reader, Pipe]:
+        mine, pipe = reader(self.hub)
+        await self.sessions.subscribe(mine, Wanted(name, Query(name), 1000, since))
+        return mine, pipe
+
+    async def tell(self, value: int, name: str = "a") -> None:
+        self.tables.named[name].put("p", value)
+        self.clock.ms += 1000
+        for channel in list(self.hub._watchers):
+            await self.hub.tick(channel)
+        while self.hub._flushing is not None:
+            await self.hub._flushing
+
+
+@pytest.fixture
+async def world() -> World:
+    return World()
+
+
+@pytest.fixture
+async def hasty() -> AsyncIterator[World]:
+    made = World(Patience(heartbeat_s=0.004, stuck_s=0.0))
+    running = asyncio.create_task(made.hub.run())
+    yield made
+    running.cancel()
+
+
+async def until_written(pipe: Pipe) -> None:
+    async with asyncio.timeout(10):
+        while not pipe.waiting and not pipe.aborted:  # noqa: ASYNC110 - a pipe has no event
+            await asyncio.sleep(0)
+
+
+async def until_updated(pipe: Pipe) -> None:
+    kinds: list[str] = []
+    while "metrics_update" not in kinds:
+        await until_written(pipe)
+        kinds = [message["type"] for message in messages(pipe.take())]
+
+
+async def test_a_silent_connection_gets_heartbeats(hasty: World) -> None:
+    _, pipe = reader(hasty.hub)
+    await until_written(pipe)
+    assert messages(pipe.take())[0] == {"type": "heartbeat", "time": "2027-01-15T08:00:00.000Z"}
+
+
+async def test_a_reader_that_takes_nothing_is_given_up(hasty: World) -> None:
+    mine, pipe = reader(hasty.hub)
+    pipe.write(FULL)
+    async with asyncio.timeout(10):
+        while not pipe.aborted:  # noqa: ASYNC110 - a pipe has no event
+            await asyncio.sleep(0)
+    assert mine.stuck_since is not None
+
+
+async def test_ticks_come_by_themselves(hasty: World) -> None:
+    _, pipe = await hasty.watch()
+    pipe.take()
+    hasty.tables.named["a"].put("p", 1)
+    hasty.clock.ms += 2000
+    hasty.hub.news()
+    await until_updated(pipe)
+
+
+async def test_a_failing_source_does_not_stop_the_others(
+    hasty: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    await hasty.watch("broken")
+    _, pipe = await hasty.watch("a")
+    pipe.take()
+    hasty.tables.named["broken"].broken = True
+    hasty.tables.named["broken"].put("p", 1)
+    hasty.tables.named["a"].put("p", 1)
+    hasty.clock.ms += 2000
+    hasty.hub.news()
+    await until_updated(pipe)
+    assert "A live query failed" in caplog.text
+
+
+async def test_a_slow_reader_skips_and_is_told_so(world: World) -> None:
+    _, quick = await world.watch()
+    _, slow = await world.watch()
+    held = {pipe: Held() for pipe in (quick, slow)}
+    held[slow].take(messages(slow.take())[0])
+    held[quick].take(messages(quick.take())[0])
+    slow.write(FULL)
+    for value in range(5):
+        await world.tell(value)
+        (message,) = messages(quick.take())
+        held[quick].take(message)
+    assert slow.waiting == [FULL]
+    slow.take()
+    await world.tell(7)
+    (message,) = messages(slow.take())
+    held[slow].take(message)
+    assert message["skipped"] == 5
+    assert held[slow].cells == {"p": 7}
+    assert held[quick].skipped == 0
+    assert world.hub.state().skipped == 5
+
+
+async def test_a_slow_reader_is_brought_up_to_date_without_further_news(world: World) -> None:
+    _, slow = await world.watch()
+    slow.take()
+    slow.write(FULL)
+    await world.tell(1)
+    slow.take()
+    world.hub._keep_house()
+    while world.hub._flushing is not None:
+        await world.hub._flushing
+    assert messages(slow.take())[0]["data"][0]["value"] == 1
+
+
+async def test_what_was_missed_while_the_picture_was_taken_follows_it(world: World) -> None:
+    _, witness = await world.watch()
+    mine, pipe = reader(world.hub)
+    opening = asyncio.create_task(world.sessions.subscribe(mine, Wanted("a", Query("a"), 1000)))
+    await asyncio.sleep(0)
+    await world.tell(1)
+    await opening
+    held = Held()
+    for message in messages(pipe.take()):
+        held.take(message)
+    assert held.cells == {"p": 1}
+    assert held.skipped == 0
+    assert f"{held.epoch}-{held.number}" == messages(witness.take())[-1]["frame"]
+
+
+async def test_one_channel_under_two_names(world: World) -> None:
+    mine, pipe = reader(world.hub)
+    for name in ("x", "y"):
+        await world.sessions.subscribe(mine, Wanted(name, Query("a"), 1000))
+    pipe.take()
+    await world.tell(1)
+    first, second = messages(pipe.take())
+    assert {first["id"], second["id"]} == {"x", "y"}
+    assert first["frame"] == second["frame"]
+    assert world.tables.named["a"].asked == 1
+
+
+async def test_a_name_that_is_taken_again_is_another_subscription(world: World) -> None:
+    mine, pipe = reader(world.hub)
+    for metric in ("a", "b", "a"):
+        await world.sessions.subscribe(mine, Wanted("w", Query(metric), 1000))
+    world.tables.named["b"].put("p", 1)
+    pipe.take()
+    await world.tell(2)
+    assert [message["data"][0]["value"] for message in messages(pipe.take())] == [2]
+    assert world.hub.state().channels == 1
+
+
+async def test_after_unsubscribing_nothing_is_told_or_evaluated(world: World) -> None:
+    mine, pipe = await world.watch()
+    world.hub.unsubscribe(mine, "a")
+    world.hub.unsubscribe(mine, "never watched")
+    pipe.take()
+    world.tables.named["a"].put("p", 1)
+    world.clock.ms += 5000
+    world.hub._start_ticks()
+    assert not world.hub._tasks
+    assert not pipe.waiting
+    assert world.tables.named["a"].asked == 0
+
+
+async def test_a_failed_subscription_is_not_watched(world: World) -> None:
+    world.tables.metric(Query("a"), 1000)[1].broken = True
+    mine, _ = reader(world.hub)
+    with pytest.raises(OSError, match="gone"):
+        await world.sessions.subscribe(mine, Wanted("a", Query("a"), 1000))
+    assert not mine.subscriptions
+    assert world.hub.state().channels == 0
+
+
+async def test_capacity_is_refused_with_when_to_come_back(world: World) -> None:
+    for _ in range(3):
+        reader(world.hub)
+    with pytest.raises(NowlineError) as caught:
+        reader(world.hub)
+    assert caught.value.code is Code.UNAVAILABLE
+    assert caught.value.retry_after_s
+    world.hub.leave(next(iter(world.hub.readers)))
+    reader(world.hub)
+
+
+@pytest.mark.parametrize("identity", ["u1", "s1"])
+async def test_who_is_revoked_hears_nothing_more(world: World, identity: str) -> None:
+    mine, pipe = await world.watch()
+    world.hub.revoke("somebody else")
+    assert not mine.closing.done()
+    world.hub.revoke(identity)
+    assert mine.closing.result()[0] == 4401
+    pipe.take()
+    await world.tell(1)
+    assert not pipe.waiting
+
+
+async def test_a_hub_that_closes_sends_everybody_away(world: World) -> None:
+    mine, _ = await world.watch()
+    world.hub.close()
+    assert mine.closing.result()[0] == 1012
+    with pytest.raises(NowlineError):
+        reader(world.hub)
+
+
+async def test_channels_that_nobody_can_resume_are_dropped(world: World) -> None:
+    mine, _ = await world.watch("a")
+    await world.watch("b")
+    world.hub.leave(mine)
+    world.clock.ms += 61_000
+    world.hub._keep_house()
+    assert len(world.hub._channels) == 2
+    world.clock.ms += 2_000
+    world.hub._keep_house()
+    assert [key.split()[1] for key in world.hub._channels] == ["b"]
+
+
+async def test_many_readers_are_written_in_slices() -> None:
+    world = World()
+    world.hub = Hub(world.clock, 1000)
+    world.sessions = Sessions(world.hub, world.tables)
+    pipes = [(await world.watch())[1] for _ in range(600)]
+    for pipe in pipes:
+        pipe.take()
+    await world.tell(1)
+    assert all(len(messages(pipe.take())) == 1 for pipe in pipes)

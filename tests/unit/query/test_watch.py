@@ -1,0 +1,217 @@
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from nowline.clock import rfc3339
+from nowline.errors import NowlineError
+from nowline.model.batch import Batch
+from nowline.model.partials import Ints
+from nowline.model.query import Aggregation, Query, TimeRange
+from nowline.model.series import MetricType, SeriesKey
+from nowline.query.engine import Engine
+from nowline.query.watch import MetricWatch, News
+from nowline.query.watches import Watches
+from nowline.rollup.window import Windows
+from nowline.store.base import Append, Rows
+from nowline.store.catalogue import Catalogue
+from nowline.store.duckdb import DuckDBStore
+
+NOW = 1_800_000_000_000
+HOUR = 3_600_000
+QUERY = Query(
+    "m", TimeRange(last="1h"), aggregation=Aggregation.SUM, interval="1s", max_points=10_000
+)
+
+
+class SetClock:
+    """A clock that stands still until it is told to go on."""
+
+    ms = NOW
+
+    def now_ms(self) -> int:
+        return self.ms
+
+
+class World:
+    """Windows of the last five minutes over a real store; `store` says when it has read on."""
+
+    def __init__(self, store: DuckDBStore) -> None:
+        self.clock, self.store, self.offset = SetClock(), store, 0
+        self.catalogue, self.windows = Catalogue(), Windows(NOW - 300_000)
+        engine = Engine(self.catalogue, store, self.windows, self.clock)
+        self.watches = Watches(engine, self.windows, self, self.clock)
+        self._head = 0
+        self._pending: list[tuple[Ints, int, float]] = []
+
+    def put(self, time: int, value: float, **tags: str) -> None:
+        self._head += 1
+        key = SeriesKey.of("m", tags).encode()
+        columns = np.zeros(1, np.uint32), np.array([time]), np.array([value])
+        series = self.catalogue.resolve(Batch([key], [MetricType.GAUGE], *columns, NOW))
+        self.windows.fold(series, *columns[1:], received_ms=NOW, offset=self._head)
+        self._pending.append((series, time, value))
+
+    async def write(self) -> None:
+        """The store catches up."""
+        series, time, value = zip(*self._pending, strict=True)
+        rows = Rows(np.concatenate(series), np.array(time), np.array(value))
+        metrics, new = self.catalogue.take_unsaved(with_seen=True)
+        await self.store.append(Append(rows, metrics, new, "log", self._head, 0))
+        self.offset, self._pending = self._head, []
+
+    def watch(self, interval_ms: int = 1000, **more: object) -> MetricWatch:
+        return self.watches.metric(asked(**more), interval_ms)[1]
+
+
+def asked(**more: object) -> Query:
+    return msgspec.structs.replace(QUERY, **more)
+
+
+def told(news: News) -> list[tuple[str, float, dict[str, str]]]:
+    return [(p["timestamp"], p["value"], p["tags"]) for p in json.loads(news.data)]
+
+
+def at(milliseconds: int) -> str:
+    return rfc3339(milliseconds).replace(".000Z", "Z")
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    store = await DuckDBStore.open(tmp_path / "store.duckdb")
+    yield World(store)
+    await store.close()
+
+
+async def test_only_what_changed_is_told(world: World) -> None:
+    world.put(NOW - 10_000, 1, host="a")
+    watch = world.watch(group_by=("host",))
+    before = (await watch.snapshot()).position
+    world.put(NOW - 9_000, 2, host="b")
+    news = await watch.changes(before)
+    assert news is not None
+    assert told(news) == [(at(NOW - 9_000), 2, {"host": "b"})]
+    assert (news.position, news.newest_ms) == (world.windows.position, NOW)
+
+
+async def test_a_late_row_revises_the_whole_bucket(world: World) -> None:
+    world.put(NOW - 10_000, 1)
+    watch = world.watch()
+    world.put(NOW - 9_500, 2)
+    news = await watch.changes(1)
+    assert news is not None
+    assert told(news) == [(at(NOW - 10_000), 3, {})]
+
+
+async def test_other_metrics_and_other_tags_say_nothing(world: World) -> None:
+    watch = world.watch(filters={"host": "a"})
+    world.put(NOW, 1, host="b")
+    news = await watch.changes(0)
+    assert news is not None
+    assert told(news) == []
+
+
+async def test_a_row_older_than_the_windows_waits_for_the_store(world: World) -> None:
+    watch = world.watch()
+    world.put(NOW - HOUR // 2, 1)
+    first = await watch.changes(0)
+    assert first is not None
+    assert (told(first), watch.waiting) == ([], True)
+    await world.write()
+    second = await watch.changes(first.position)
+    assert second is not None
+    assert (told(second), watch.waiting) == ([(at(NOW - HOUR // 2), 1, {})], False)
+
+
+async def test_a_new_row_of_a_wide_bucket_does_not_wait(world: World) -> None:
+    watch = world.watch(interval="1h")
+    world.put(NOW - 60_000, 1)
+    news = await watch.changes(0)
+    assert news is not None
+    assert (len(told(news)), watch.waiting) == (1, False)
+
+
+async def test_a_store_that_fails_loses_no_late_row(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch = world.watch()
+    world.put(NOW - HOUR // 2, 1)
+    first = await watch.changes(0)
+    assert first is not None
+    await world.write()
+    with monkeypatch.context() as patched:
+        patched.setattr(world.store, "partials", None)
+        with pytest.raises(TypeError):
+            await watch.changes(first.position)
+    again = await watch.changes(first.position)
+    assert again is not None
+    assert told(again) == [(at(NOW - HOUR // 2), 1, {})]
+
+
+async def test_what_is_forgotten_cannot_be_told(world: World) -> None:
+    world.put(NOW, 1)
+    await world.write()
+    world.windows.forget(NOW - 1000, NOW + 1, world.offset)
+    assert await world.watch().changes(0) is None
+
+
+async def test_a_range_moves_with_the_clock_or_grows_from_its_start(world: World) -> None:
+    world.put(NOW - 60_000, 1)
+    moving = world.watch(time_range=TimeRange(last="2m"))
+    fixed = world.watch(time_range=TimeRange(start=NOW - 120_000))
+    world.clock.ms += 90_000
+    assert told(await moving.snapshot()) == []
+    assert told(await fixed.snapshot()) == [(at(NOW - 60_000), 1, {})]
+
+
+async def test_equal_questions_have_equal_keys(world: World) -> None:
+    def key(**more: object) -> str:
+        return world.watches.metric(asked(**more), 1000)[0]
+
+    fixed = TimeRange(start=NOW - 60_000)
+    before = key(), key(time_range=fixed)
+    world.clock.ms += 5_000
+    assert (key(), key(time_range=fixed)) == before
+    assert key(filters={"a": ["x", "y"]}) == key(filters={"a": ["y", "x", "x"]})
+    different: list[dict[str, object]] = [
+        {},
+        {"filters": {"a": "x"}},
+        {"interval": "2s"},
+        {"group_by": ("a",)},
+    ]
+    assert len({key(**more) for more in different} | {before[1]}) == 5
+
+
+async def test_a_live_query_has_no_end(world: World) -> None:
+    with pytest.raises(NowlineError, match="no end"):
+        world.watch(time_range=TimeRange(start=NOW - 1000, end=NOW))
+
+
+async def test_merged_updates_keep_the_newest_of_each_point(world: World) -> None:
+    point = '{"timestamp":"%s","value":%d,"tags":{"h":"%s"}}'
+    parts = [
+        "[" + point % ("t2", 1, "a") + "," + point % ("t1", 2, "b") + "]",
+        "[" + point % ("t1", 3, "a") + "," + point % ("t2", 4, "a") + "]",
+    ]
+    merged = json.loads(world.watch().merge([part.encode() for part in parts]))
+    values = [(p["tags"]["h"], p["timestamp"], p["value"]) for p in merged]
+    assert values == [("a", "t1", 3), ("a", "t2", 4), ("b", "t1", 2)]
+
+
+async def test_the_catalogue_tells_new_and_changed_metrics(world: World) -> None:
+    _, watch = world.watches.catalogue()
+    before = (await watch.snapshot()).position
+    world.put(NOW, 1, host="a")
+    first = await watch.changes(before)
+    assert [entry["name"] for entry in json.loads(first.data)] == ["m"]
+    world.put(NOW + 1, 1, host="a")
+    assert (await watch.changes(first.position)).data == b"[]"
+    world.put(NOW + 2, 1, host="b")
+    second = await watch.changes(first.position)
+    (entry,) = json.loads(watch.merge([first.data, second.data]))
+    assert entry["series"] == 2
