@@ -1,0 +1,1 @@
+"""Measurements of the real product: each script is one question and runs alone."""

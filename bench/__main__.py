@@ -1,0 +1,41 @@
+"""Run the measurements: `python -m bench [NAME …] [--quick | --seconds N]`; without a name, all."""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+
+SCRIPTS = {
+    "start": "from start to ready, cold and warm",
+    "idle": "CPU and memory with the host collector, with nobody and one dashboard watching",
+    "latency": "from ingest to a frame at the viewer",
+    "ingest": "acknowledged rows and requests per second",
+    "fanout": "one frame a second to thousands of readers",
+    "store": "rows and roll-ups into the store",
+    "page": "script size and first live data in Chromium",
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m bench",
+        description="; ".join(f"{name}: {what}" for name, what in SCRIPTS.items()),
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(SCRIPTS))
+    parser.add_argument("--quick", action="store_true", help="a few seconds each, to try them out")
+    parser.add_argument("--seconds", type=int, help="how long each measures")
+    asked = parser.parse_args()
+    if unknown := set(asked.names) - set(SCRIPTS):
+        parser.error(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(SCRIPTS)}")
+    seconds = asked.seconds or (5 if asked.quick else None)
+    more = [] if seconds is None else ["--seconds", str(seconds)]
+    failed = 0
+    for name in asked.names or SCRIPTS:
+        print(f"\n{name}: {SCRIPTS[name]}", flush=True)
+        failed += subprocess.call([sys.executable, "-m", f"bench.{name}", *more]) != 0
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(main())
