@@ -83,8 +83,6 @@ async def asset(
 
 def _read(path: Path, folder: Path) -> _File:
     media_type = guess_type(path.name)[0] or "application/octet-stream"
-    if media_type.startswith("text/") or media_type.endswith("javascript"):
-        media_type += "; charset=utf-8"
     variants = {"": path.read_bytes()}
     for encoding, suffix in _ENCODINGS:
         packed = path.with_name(path.name + suffix)
