@@ -27,3 +27,8 @@ def rfc3339(epoch_ms: int) -> str:
     """Epoch milliseconds as RFC 3339 in UTC, with milliseconds, ending in `Z`."""
     moment = datetime.fromtimestamp(epoch_ms / 1000, UTC)
     return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{epoch_ms % 1000:03d}Z"
+
+
+def rfc3339_seconds(epoch_ms: int) -> str:
+    """The same to the second, for a bucket's start."""
+    return datetime.fromtimestamp(epoch_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -45,6 +45,7 @@ _REFUSALS = {
     ("/api/v1/audit", "get"): (400,),
     ("/api/v1/ingest/metrics", "post"): (429, 503, 507),
     ("/api/v1/metrics/query", "post"): (422, 503),
+    ("/api/v1/metrics/query/batch", "post"): (503,),
     ("/api/v1/metrics", "get"): (400,),
     ("/api/v1/metrics/{name}/tags/{key}", "get"): (404,),
     ("/api/v1/templates/{template_id}", "get"): (404,),
@@ -162,10 +163,32 @@ def _supplement(paths: dict[str, Any]) -> None:
     ingest = paths["/api/v1/ingest/metrics"]["post"]
     ingest["requestBody"] = _METRICS_BODY
     ingest["responses"]["202"] = _json("Durable, except for the rows listed.", _OUTCOME)
-    paths["/api/v1/metrics/query"]["post"]["responses"]["200"] = _json("The answer.", _ANSWER)
+    _describe_queries(paths)
     poll = paths["/api/v1/live/poll"]["get"]
     poll["parameters"] = _parameters("cursor", "Where the last poll ended.")
     poll["responses"]["200"] = _json("The frames since the cursor.", _FRAMES)
+
+
+def _describe_queries(paths: dict[str, Any]) -> None:
+    answer = _json("The answer.", _ANSWER)
+    answer["content"]["text/csv"] = {"schema": {"type": "string"}}
+    paths["/api/v1/metrics/query"]["post"]["responses"]["200"] = answer
+    batch = paths["/api/v1/metrics/query/batch"]["post"]
+    query = {"$ref": "#/components/schemas/Query"}
+    batch["requestBody"] = _json("", _listing("queries", query)) | {"required": True}
+    problem = {
+        "type": "object",
+        "required": ["error"],
+        "properties": {"error": {"$ref": "#/components/schemas/Problem"}},
+    }
+    results = _listing("results", {"oneOf": [_ANSWER, problem]})
+    batch["responses"]["200"] = _json("An answer or an error for each, in order.", results)
+
+
+def _listing(name: str, items: dict[str, Any]) -> dict[str, Any]:
+    """An object with one list."""
+    listed = {"type": "array", "items": items}
+    return {"type": "object", "required": [name], "properties": {name: listed}}
 
 
 def _stream() -> dict[str, Any]:

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import Any
 
 import msgspec
-from litestar import Response, get, post
+from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody
 
+from nowline.api.body import decode
+from nowline.api.problems import problem_bytes
+from nowline.api.tables import MEDIA_TYPE as CSV
+from nowline.api.tables import to_csv
 from nowline.auth.policy import Action
-from nowline.errors import Code, NowlineError
+from nowline.errors import Code, NowlineError, invalid
+from nowline.model.points import Points
 from nowline.model.query import MINUTE_MS, Query
 from nowline.query.engine import Engine
 from nowline.query.plan import Plan
 from nowline.query.watch import Entry, entry
+
+MOST_QUERIES = 100
 
 
 class Meta(msgspec.Struct, frozen=True):
@@ -60,11 +68,45 @@ class _Encoded(msgspec.Struct, frozen=True):
     meta: Meta
 
 
+class QueryBatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The questions of a whole dashboard."""
+
+    queries: list[msgspec.Raw]
+
+
 @post("/api/v1/metrics/query", status_code=200, opt={"action": Action.READ}, tags=["metrics"])
-async def query(data: JSONBody[Query], engine: NamedDependency[Engine]) -> Response[Any]:
-    """Ask for one metric over a time range, in buckets."""
+async def query(
+    request: Request[Any, Any, Any], data: JSONBody[Query], engine: NamedDependency[Engine]
+) -> Response[Any]:
+    """Ask for one metric over a time range, in buckets; as CSV with `Accept: text/csv`."""
     started = time.perf_counter()
     planned, points = await engine.ask(data)
+    if prefers_csv(request.headers.get("accept", "")):
+        return Response(to_csv(points, planned.group_by), media_type=CSV)
+    body = msgspec.json.encode(_answer(planned, points, started))
+    return Response(body, media_type="application/json")
+
+
+@post("/api/v1/metrics/query/batch", status_code=200, opt={"action": Action.READ}, tags=["metrics"])
+async def query_batch(data: JSONBody[QueryBatch], engine: NamedDependency[Engine]) -> Response[Any]:
+    """Ask several questions at once; each gets its answer or its own error, in order."""
+    if len(data.queries) > MOST_QUERIES:
+        raise invalid("queries", f"there are {len(data.queries)}; the limit is {MOST_QUERIES}")
+    results = await asyncio.gather(*(_result(engine, raw) for raw in data.queries))
+    body = msgspec.json.encode({"results": results})
+    return Response(body, media_type="application/json")
+
+
+async def _result(engine: Engine, raw: msgspec.Raw) -> object:
+    started = time.perf_counter()
+    try:
+        planned, points = await engine.ask(decode(bytes(raw), Query))
+    except NowlineError as error:
+        return {"error": msgspec.Raw(problem_bytes(error)[2])}
+    return _answer(planned, points, started)
+
+
+def _answer(planned: Plan, points: Points, started: float) -> _Encoded:
     took = time.perf_counter() - started
     meta = Meta(
         interval=_interval(planned.width_ms),
@@ -73,8 +115,16 @@ async def query(data: JSONBody[Query], engine: NamedDependency[Engine]) -> Respo
         cached=False,
         took_ms=round(took * 1000, 3),
     )
-    body = msgspec.json.encode(_Encoded(msgspec.Raw(points.to_json()), meta))
-    return Response(body, media_type="application/json")
+    return _Encoded(msgspec.Raw(points.to_json()), meta)
+
+
+def prefers_csv(accept: str) -> bool:
+    """Whether CSV is asked for before anything else that this route can give."""
+    for part in accept.split(","):
+        media_type = part.partition(";")[0].strip().lower()
+        if media_type in {"text/csv", "application/json", "*/*", "application/*"}:
+            return media_type == "text/csv"
+    return False
 
 
 @get("/api/v1/metrics", opt={"action": Action.READ}, tags=["metrics"])
@@ -106,4 +156,4 @@ def _level(planned: Plan) -> str:
     return "raw" if planned.width_ms % MINUTE_MS else "1m"
 
 
-routes = [query, catalogue, tag_values]
+routes = [query, query_batch, catalogue, tag_values]

@@ -279,6 +279,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/metrics/query/batch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** QueryBatch */
+        post: operations["ApiV1MetricsQueryBatchQueryBatch"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/metrics": {
         parameters: {
             query?: never;
@@ -500,6 +517,10 @@ export interface components {
             interval: string;
             /** @default 1000 */
             max_points: number;
+        };
+        /** QueryBatch */
+        QueryBatch: {
+            queries: unknown[];
         };
         /**
          * Role
@@ -1617,6 +1638,7 @@ export interface operations {
                             took_ms: number;
                         };
                     };
+                    "text/csv": string;
                 };
             };
             /** @description The input is wrong; `errors` names the fields. */
@@ -1666,6 +1688,106 @@ export interface operations {
             };
             /** @description It would cost too much. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now; see Retry-After. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiV1MetricsQueryBatchQueryBatch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    queries: components["schemas"]["Query"][];
+                };
+            };
+        };
+        responses: {
+            /** @description An answer or an error for each, in order. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        results: ({
+                            data: {
+                                /** Format: date-time */
+                                timestamp: string;
+                                value: number | null;
+                                tags: {
+                                    [key: string]: string;
+                                };
+                            }[];
+                            meta: {
+                                interval: string;
+                                level: string;
+                                points: number;
+                                cached: boolean;
+                                took_ms: number;
+                            };
+                        } | {
+                            error: components["schemas"]["Problem"];
+                        })[];
+                    };
+                };
+            };
+            /** @description The input is wrong; `errors` names the fields. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No valid credential was sent. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The credential does not allow this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body's type or encoding is not known. */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
