@@ -68,16 +68,16 @@ class WindowWorker:
                 listener()
 
     def _fold(self, records: list[Record]) -> None:
-        for record in records:
-            batch = Batch.decode(record.blob)
-            series = self._catalogue.resolve(batch)
-            self._windows.fold(
-                series,
-                batch.time,
-                batch.value,
-                received_ms=batch.received_ms,
-                offset=record.offset,
-            )
+        """Fold what was read in one go: a fold costs much the same for one row as for thousands."""
+        batches = [Batch.decode(record.blob) for record in records]
+        rows = _rows(batches, self._catalogue)
+        self._windows.fold(
+            rows.series,
+            rows.time,
+            rows.value,
+            received_ms=batches[-1].received_ms,
+            offset=records[-1].offset,
+        )
         self.offset = records[-1].offset
 
 
@@ -162,13 +162,7 @@ class StoreWriter:
         await self._append(Append(nothing, metrics, series, self._bus.id, self.offset, closed))
 
     def _gather(self, records: list[Record]) -> Append:
-        batches = [Batch.decode(record.blob) for record in records]
-        series = [self._catalogue.resolve(batch) for batch in batches]
-        rows = Rows(
-            np.concatenate(series),
-            np.concatenate([batch.time for batch in batches]),
-            np.concatenate([batch.value for batch in batches]),
-        )
+        rows = _rows([Batch.decode(record.blob) for record in records], self._catalogue)
         closed = (self._clock.now_ms() - _LATENESS_MS) // MINUTE_MS * MINUTE_MS
         metrics, new = self._catalogue.take_unsaved(with_seen=closed > self._closed_before)
         self._closed_before = closed
@@ -181,6 +175,15 @@ class StoreWriter:
             reach = max(_FEWEST_SECONDS_MS, (now - self._windows.start) // 2)
         before = (now - reach) // SECOND_MS * SECOND_MS
         self._windows.forget(before, now - _CHANGES_MS, self.offset)
+
+
+def _rows(batches: list[Batch], catalogue: Catalogue) -> Rows:
+    """The rows of all batches, in order, with the ids of their series."""
+    return Rows(
+        np.concatenate([catalogue.resolve(batch) for batch in batches]),
+        np.concatenate([batch.time for batch in batches]),
+        np.concatenate([batch.value for batch in batches]),
+    )
 
 
 def window_start(now_ms: int) -> int:
