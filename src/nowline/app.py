@@ -34,6 +34,7 @@ from nowline.collect.requests import RequestStats
 from nowline.collect.schedule import Sample, run_every_second
 from nowline.collect.server import ProcessCollector
 from nowline.config import ConfigError, Settings, signing_key
+from nowline.errors import NowlineError
 from nowline.ingest.service import Ingest
 from nowline.live import transport
 from nowline.live.hub import Hub
@@ -137,7 +138,7 @@ async def _running(settings: Settings, clock: Clock) -> AsyncIterator[_Running]:
         stack.push_async_callback(documents.close)
         auth = Auth(documents, clock, signing_key(settings), settings.ingest_key)
         if settings.admin_email and settings.admin_password:
-            await auth.accounts.create_first_admin(settings.admin_email, settings.admin_password)
+            await _create_first_admin(auth, settings.admin_email, settings.admin_password)
         flow = await _Flow.open(bus, store, clock, settings)
         requests = RequestStats()
         app = http.application(_services(flow, documents, auth, clock, requests))
@@ -147,6 +148,21 @@ async def _running(settings: Settings, clock: Clock) -> AsyncIterator[_Running]:
         collecting = run_every_second(_samples(settings, requests), flow.ingest, clock)
         await stack.enter_async_context(_background(collecting))
         yield _Running(app, flow.hub, auth)
+
+
+async def _create_first_admin(auth: Auth, email: str, password: str) -> None:
+    """Add the admin of the settings where there is no user yet.
+
+    Raises:
+        ConfigError: The address or password is not acceptable.
+    """
+    try:
+        await auth.accounts.create_first_admin(email, password)
+    except NowlineError as error:
+        if not error.errors:
+            raise
+        field, message = str(error.errors[0].field), error.errors[0].message
+        raise ConfigError(f"NOWLINE_ADMIN_{field.upper()}: {message}") from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -171,7 +171,7 @@ async def test_the_setup_link_makes_the_first_admin_once(tmp_path: Path) -> None
     answers = (wrong, short, done, again, refreshed)
     assert [answer.status_code for answer in answers] == [403, 400, 200, 403, 200]
     assert short.json()["errors"] == [
-        {"message": "must have at least 10 characters", "field": "password"}
+        {"message": "must have at least 8 characters", "field": "password"}
     ]
     assert [(user.email, user.role) for user in users] == [(ALICE, Role.ADMIN)]
 

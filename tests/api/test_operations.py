@@ -34,6 +34,20 @@ def test_anybody_may_ask_how_it_is(server: Server, url: str, status: str) -> Non
     assert answer.json() == {"status": status, "version": __version__}
 
 
+@pytest.mark.parametrize("path", ["/", "/healthz", "/api/v1/users", "/api/auth/login", "/nothing"])
+def test_head_is_get_without_the_body(reader: httpx.Client, path: str) -> None:
+    got, asked = reader.get(path), reader.head(path)
+    assert asked.status_code == got.status_code
+    assert asked.content == b""
+    for name in ("content-type", "content-length", "content-security-policy"):
+        assert asked.headers[name] == got.headers[name]
+
+
+def test_head_of_a_stream_is_refused(reader: httpx.Client) -> None:
+    answer = reader.head("/api/dashboard/stream?metrics=a")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET")
+
+
 def test_metrics_are_openmetrics_that_describe_themselves(reader: httpx.Client) -> None:
     found = families(reader)
     assert len(found) > 10

@@ -96,6 +96,20 @@ def test_bad_setting_is_one_line_and_exits_with_2(
     assert captured.err == ("nowline: NOWLINE_PROT: unknown setting; did you mean NOWLINE_PORT?\n")
 
 
+def test_password_that_no_admin_may_have_is_a_bad_setting(tmp_path: Path) -> None:
+    settings = {"ADMIN_EMAIL": "a@b.c", "ADMIN_PASSWORD": "short", "DATA_DIR": str(tmp_path)}
+    environment = {f"NOWLINE_{name}": value for name, value in settings.items()}
+    ended = subprocess.run(
+        [sys.executable, "-m", "nowline", "up", "--port", "0"],
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    refusal = "nowline: NOWLINE_ADMIN_PASSWORD: must have 8 to 1024 characters\n"
+    assert (ended.returncode, ended.stdout, ended.stderr) == (2, "", refusal)
+
+
 def test_flag_beats_the_environment_in_refusals_too(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

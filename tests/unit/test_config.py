@@ -19,6 +19,7 @@ from nowline.config import (
     prepare,
     signing_key,
 )
+from nowline.config.values import mask_password
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -161,6 +162,22 @@ def test_bad_file_is_named(tmp_path: Path, content: bytes, text: str) -> None:
     assert text in message
 
 
+def test_an_overridden_setting_may_not_be_malformed_either(tmp_path: Path) -> None:
+    environment = {"NOWLINE_DATA_DIR": str(tmp_path), "NOWLINE_PORT": "x"}
+    message = "must be a port number from 0 to 65535, not 'x'"
+    assert refusal(environment, {"port": "1"}) == f"NOWLINE_PORT: {message}"
+    file = tmp_path / "nowline.toml"
+    file.write_text('port = "x"\n')
+    assert refusal(environment | {"NOWLINE_PORT": "1"}) == f"{file}: port: {message}"
+
+
+def test_the_first_admin_may_come_from_two_sources(tmp_path: Path) -> None:
+    (tmp_path / "nowline.toml").write_text('admin_email = "a@b.c"\n')
+    environment = {"NOWLINE_DATA_DIR": str(tmp_path), "NOWLINE_ADMIN_PASSWORD": "p"}
+    settings = load(environment)
+    assert (settings.admin_email, settings.admin_password) == ("a@b.c", "p")
+
+
 def test_a_named_file_must_exist(tmp_path: Path) -> None:
     missing = tmp_path / "none.toml"
     assert refusal({}, file=missing) == f"{missing}: No such file or directory"
@@ -218,6 +235,19 @@ def test_no_refusal_and_no_repr_shows_a_secret(tmp_path: Path) -> None:
     settings = load(environment, {"data_dir": str(tmp_path)})
     assert "hunter2" not in repr(settings)
     assert "hunter2" not in repr(effective(settings))
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://u:hun/ter@2@h/d?sslmode=require", "postgresql://u:***@h/d?sslmode=require"),
+        ("postgresql://h/d?user=u&password=hunter2", "postgresql://h/d?user=u&password=***"),
+        ("redis://h/0?ssl_password=hunter2&db=1", "redis://h/0?ssl_password=***&db=1"),
+        ("duckdb:///srv/now:line.duckdb", "duckdb:///srv/now:line.duckdb"),
+    ],
+)
+def test_every_password_of_a_url_is_masked(url: str, shown: str) -> None:
+    assert mask_password(url, "***") == shown
 
 
 def test_effective_rows_say_value_and_origin(tmp_path: Path) -> None:

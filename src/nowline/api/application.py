@@ -10,6 +10,7 @@ from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.spec import Components, SecurityScheme, Tag
+from litestar.routes import ASGIRoute
 
 from nowline import __version__
 from nowline.api import (
@@ -28,6 +29,7 @@ from nowline.api.body import JsonRequest
 from nowline.api.description import actions, describe
 from nowline.api.exposition import Telemetry
 from nowline.api.guard import require, secure_headers, undeclared
+from nowline.api.head import answer_head
 from nowline.api.problems import exception_handlers
 from nowline.auth.policy import Action
 from nowline.auth.service import Auth
@@ -89,7 +91,9 @@ def declared() -> list[tuple[str, Action]]:
 
 def application(services: Services) -> App:
     """The routes with what surrounds every request: its transport, its headers, its count."""
-    secured = secure_headers(routes(services))
+    app = routes(services)
+    streams = {route.path for route in app.routes if isinstance(route, ASGIRoute)}
+    secured = secure_headers(answer_head(app, streams=streams))
     return expose_transport(observe_requests(secured, services.requests))
 
 

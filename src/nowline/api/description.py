@@ -35,9 +35,10 @@ _WHEN = {
 # Refusals besides those that follow from the action and the body.
 _REFUSALS = {
     ("/readyz", "get"): (503,),
-    ("/api/auth/login", "post"): (401, 429),
-    ("/api/auth/setup", "post"): (403, 429),
+    ("/api/auth/login", "post"): (401, 429, 503),
+    ("/api/auth/setup", "post"): (403, 409, 429),
     ("/api/auth/refresh", "post"): (401,),
+    ("/api/auth/logout", "post"): (401,),
     ("/api/v1/users", "post"): (409,),
     ("/api/v1/users/{user_id}", "patch"): (404, 409),
     ("/api/v1/users/{user_id}", "delete"): (404, 409),
@@ -51,6 +52,14 @@ _REFUSALS = {
     ("/api/v1/templates/{template_id}", "get"): (404,),
     ("/api/v1/live/poll", "get"): (400, 404, 422, 503),
     ("/api/dashboard/stream", "get"): (400, 404, 422, 426, 503),
+}
+_DURATION = "[1-9][0-9]{0,8}[smhdw]"
+# What is checked after decoding.
+_BOUNDS = {
+    ("Query", "metric_name"): {"minLength": 1},
+    ("Query", "interval"): {"pattern": f"^(auto|{_DURATION})$"},
+    ("Query", "max_points"): {"minimum": 1, "maximum": 100_000},
+    ("TimeRange", "last"): {"pattern": f"^{_DURATION}$"},
 }
 _TAGS = {"type": "object", "additionalProperties": {"type": "string"}}
 _TIME = {"oneOf": [{"type": "string", "format": "date-time"}, {"type": "number"}]}
@@ -150,6 +159,7 @@ def describe(app: Litestar) -> dict[str, Any]:
     template = "#/components/schemas/{name}"
     problem = msgspec.json.schema_components([Problem], ref_template=template)[1]
     document["components"]["schemas"] |= problem
+    _be_strict(document["components"]["schemas"], bodies(app))
     document["paths"]["/api/dashboard/stream"] = {"get": _stream()}
     _supplement(document["paths"])
     for path, method, action in actions(app):
@@ -159,7 +169,22 @@ def describe(app: Litestar) -> dict[str, Any]:
     return document
 
 
+def _be_strict(schemas: dict[str, Any], kinds: list[type]) -> None:
+    """Say that bodies may have no unknown fields, and that `1` is a number as well."""
+    template = "#/components/schemas/{name}"
+    for name, exact in msgspec.json.schema_components(kinds, ref_template=template)[1].items():
+        if name in schemas and exact.get("additionalProperties") is False:
+            schemas[name]["additionalProperties"] = False
+            for field in schemas[name]["properties"].values():
+                if "oneOf" in field:
+                    field["anyOf"] = field.pop("oneOf")
+    for (name, field_name), bounds in _BOUNDS.items():
+        schemas[name]["properties"][field_name] |= bounds
+
+
 def _supplement(paths: dict[str, Any]) -> None:
+    exposition = {"application/openmetrics-text": {"schema": {"type": "string"}}}
+    paths["/metrics"]["get"]["responses"]["200"]["content"] = exposition
     ingest = paths["/api/v1/ingest/metrics"]["post"]
     ingest["requestBody"] = _METRICS_BODY
     ingest["responses"]["202"] = _json("Durable, except for the rows listed.", _OUTCOME)
@@ -175,7 +200,8 @@ def _describe_queries(paths: dict[str, Any]) -> None:
     paths["/api/v1/metrics/query"]["post"]["responses"]["200"] = answer
     batch = paths["/api/v1/metrics/query/batch"]["post"]
     query = {"$ref": "#/components/schemas/Query"}
-    batch["requestBody"] = _json("", _listing("queries", query)) | {"required": True}
+    queries = _listing("queries", query) | {"additionalProperties": False}
+    batch["requestBody"] = _json("", queries) | {"required": True}
     problem = {
         "type": "object",
         "required": ["error"],
@@ -229,6 +255,13 @@ def actions(app: Litestar) -> Iterator[tuple[str, str, Action]]:
             for method in getattr(handler, "http_methods", {"GET"}):
                 if action := handler.opt.get("action"):
                     yield route.path_format, method.lower(), action
+
+
+def bodies(app: Litestar) -> list[type]:
+    """The types of all bodies that routes take."""
+    routes = (route for route in app.routes if isinstance(route, HTTPRoute))
+    fields = (each.parsed_data_field for route in routes for each in route.route_handlers)
+    return list(dict.fromkeys(field.annotation for field in fields if field is not None))
 
 
 def _refuse(operation: dict[str, Any], action: Action, more: tuple[int, ...]) -> None:

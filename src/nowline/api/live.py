@@ -163,7 +163,7 @@ class Live:
         try:
             command = commands.parse_command(text)
         except NowlineError as error:
-            self._complain(reader, None, error)
+            self._complain(reader, commands.name_of(text), error)
             return
         match command:
             case Subscribe():

@@ -9,7 +9,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 from nowline.errors import Code, NowlineError, invalid
 
-MIN_LENGTH = 10
+MIN_LENGTH = 8
 MAX_LENGTH = 1024
 _AT_ONCE = 2
 _MOST_WAITING = 256

@@ -101,7 +101,8 @@ def load(
     Raises:
         ConfigError: A setting is unknown or malformed, or a file cannot be read.
     """
-    given = from_environment(environment) | from_flags(flags or {})
+    set_outside = from_environment(environment)
+    given = set_outside | from_flags(flags or {})
     data_dir = (
         _Reader(given).strictly_optional("data_dir", values.parse_folder) or _default_data_dir()
     )
@@ -109,7 +110,11 @@ def load(
     written = from_toml(path, must_exist=file is not None)
     if file is None and "data_dir" in written:
         raise ConfigError(f"{path}: data_dir: cannot be set in the data folder itself")
-    return _typed(_Reader(written | given))
+    settings = _typed(_Reader(written | given))
+    for source in (written, set_outside):
+        _typed(_Reader(source))  # What is overridden may not be malformed either.
+    _check_first_admin(settings)
+    return settings
 
 
 def prepare(settings: Settings) -> None:
@@ -189,7 +194,7 @@ class _Reader:
 
 
 def _typed(read: _Reader) -> Settings:
-    settings = Settings(
+    return Settings(
         host=read.required("host", values.parse_host),
         port=read.required("port", lambda text: values.parse_port(text, lowest=0)),
         data_dir=read.strictly_optional("data_dir", values.parse_folder) or _default_data_dir(),
@@ -205,10 +210,12 @@ def _typed(read: _Reader) -> Settings:
         webhook_allow=read.required("webhook_allow", values.parse_networks),
         origins=read.origins(),
     )
+
+
+def _check_first_admin(settings: Settings) -> None:
     if (settings.admin_email is None) != (settings.admin_password is None):
         missing = "admin_email" if settings.admin_email is None else "admin_password"
         _refuse(missing, "must be set too: the first admin needs an e-mail address and a password")
-    return settings
 
 
 def _retention(text: str) -> Mapping[str, timedelta]:

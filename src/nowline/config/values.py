@@ -154,8 +154,9 @@ def parse_networks(text: str) -> tuple[Network, ...]:
 
 
 def mask_password(url: str, mask: str) -> str:
-    """The URL with its password, if it has one, replaced by the mask."""
-    return re.sub(r"(?<=//)([^/?#@:]*):[^/?#]*@", rf"\1:{mask}@", url)
+    """The URL with its passwords, before the host and among the parameters, masked."""
+    before_host = re.sub(r"(?<=//)([^/?#@:]*):.*@", rf"\1:{mask}@", url)
+    return re.sub(r"(?i)([?&][^=&#]*password=)[^&#]*", rf"\1{mask}", before_host)
 
 
 def _names_host(url: str, scheme: str) -> bool:

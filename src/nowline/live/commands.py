@@ -66,6 +66,10 @@ class _Listed(msgspec.Struct, forbid_unknown_fields=True):
     since: str | None = None
 
 
+class _Named(msgspec.Struct):
+    id: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """One channel that a client wants under a name; no query means the catalogue."""
@@ -77,6 +81,7 @@ class Wanted:
 
 
 _commands: msgspec.json.Decoder[Command] = msgspec.json.Decoder(Command)
+_named = msgspec.json.Decoder(_Named)
 _listed = msgspec.json.Decoder(list[_Listed])
 
 
@@ -90,6 +95,15 @@ def parse_command(text: str | bytes) -> Command:
         return _commands.decode(text)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _misunderstood(error, "") from error
+
+
+def name_of(text: str | bytes) -> str | None:
+    """The `id` of a message that is not understood, so that its refusal can carry it."""
+    try:
+        name = _named.decode(text).id
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return None if name is None else name[:_MOST_NAME]
 
 
 def wanted(command: Subscribe) -> list[Wanted]:

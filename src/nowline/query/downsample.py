@@ -12,18 +12,18 @@ from nowline.model.partials import Floats, Ints
 
 
 def lttb(time: Ints, value: Floats, most: int) -> Ints:
-    """Indices of at most `most` points, first and last always among them, ascending.
+    """Indices of at most `most` points, the last and then the first always among them, ascending.
 
     Args:
         time: Ascending times.
         value: Finite values, parallel to `time`.
-        most: How many points may stay; at least 2.
+        most: How many points may stay; if only one, that is the newest.
     """
     count = len(time)
     if count <= most:
         return np.arange(count)
     if most < 3:
-        return np.array([0, count - 1])
+        return np.array([0, count - 1])[-most:]
     edges = np.linspace(1, count - 1, most - 1).astype(np.int64)
     kept = [0]
     for i in range(most - 2):

@@ -55,8 +55,8 @@ def plan(query: Query, now_ms: int) -> Plan:
     """
     if not query.metric_name:
         raise invalid("metric_name", "must not be empty")
-    if not 2 <= query.max_points <= _MOST_POINTS:
-        raise invalid("max_points", f"must be from 2 to {_MOST_POINTS}")
+    if not 1 <= query.max_points <= _MOST_POINTS:
+        raise invalid("max_points", f"must be from 1 to {_MOST_POINTS}")
     start, end = _range(query.time_range, now_ms)
     planned = Plan(
         metric=query.metric_name,

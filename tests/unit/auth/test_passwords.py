@@ -35,9 +35,9 @@ async def test_the_hash_of_nobody_takes_as_long_as_a_real_one() -> None:
     )
 
 
-@pytest.mark.parametrize("password", ["", "123456789", "x" * 1025])
+@pytest.mark.parametrize("password", ["", "1234567", "x" * 1025])
 async def test_a_password_of_bad_length_is_refused_by_name(password: str) -> None:
-    with pytest.raises(NowlineError, match="10 to 1024 characters") as caught:
+    with pytest.raises(NowlineError, match="8 to 1024 characters") as caught:
         await Passwords().hash(password)
     assert caught.value.errors[0].field == "password"
 

@@ -150,3 +150,18 @@ def test_what_is_no_list_of_subscriptions(text: str) -> None:
 def test_different_channels_have_different_fingerprints() -> None:
     prints = {commands.fingerprint(keys) for keys in (["a"], ["a", "b"], ["b", "a"], ["ab"])}
     assert len(prints) == 4
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ('{"type": "subscribe", "id": "w1", "nope": 1}', "w1"),
+        ('{"type": "dance", "id": "w1"}', "w1"),
+        ('{"type": "subscribe", "id": 5}', None),
+        ("[]", None),
+        ("not JSON", None),
+        (b"\xff", None),
+    ],
+)
+def test_a_refusal_can_carry_the_name_that_was_sent(text: str | bytes, name: str | None) -> None:
+    assert commands.name_of(text) == name

@@ -24,6 +24,10 @@ def test_the_kept_are_few_in_order_and_hold_both_ends(value: np.ndarray, most: i
         assert (kept[0], kept[-1]) == (0, len(value) - 1)
 
 
+def test_a_single_point_is_the_newest() -> None:
+    assert lttb(np.arange(5), np.arange(5.0), 1).tolist() == [4]
+
+
 @given(values, st.integers(2, 100), st.integers(0, 1 << 40))
 def test_when_it_was_makes_no_difference(value: np.ndarray, most: int, start: int) -> None:
     time = np.arange(len(value)) * 1_000

@@ -57,7 +57,7 @@ def test_ranges(time_range: dict[str, Any], expected: tuple[int, int] | None) ->
     ("fields", "field"),
     [
         ({"metric_name": ""}, "metric_name"),
-        ({"max_points": 1}, "max_points"),
+        ({"max_points": 0}, "max_points"),
         ({"max_points": -5}, "max_points"),
         ({"max_points": 100_001}, "max_points"),
         ({"interval": ""}, "interval"),
