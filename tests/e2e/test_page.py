@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -185,3 +187,73 @@ def test_never_scrolls_sideways(browser: Browser, host: Server, width: int, sche
             page.goto(f"{host.url}{path}")
             wait_until_live(page)
             assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_gives_a_key_and_a_command_that_runs_as_it_is(browser: Browser, tmp_path: Path) -> None:
+    with Server(tmp_path / "data") as server, opened(browser, server.url) as page:
+        sign_in(page)
+        page.get_by_test_id("create-ingest-key").click()
+        command = page.get_by_label("Command that sends a metric").locator("code")
+        expect(command).to_contain_text("Bearer nl_")
+        subprocess.run(["sh", "-c", command.inner_text()], check=True, capture_output=True)
+        card = page.locator('[data-testid="metric-card"][data-metric="coffee.cups"]')
+        expect(card).to_have_attribute("data-value", "3", timeout=_PATIENCE_MS)
+
+
+def test_explore_keeps_its_question_over_a_reload_and_goes_back(
+    browser: Browser, host: Server
+) -> None:
+    with opened(browser, host.url) as page:
+        sign_in(page)
+        page.goto(f"{host.url}/explore?metric=host.load&by=period&range=1h")
+        wait_until_live(page)
+        hour = page.get_by_role("button", name="1h")
+        expect(hour).to_have_attribute("aria-pressed", "true")
+        page.get_by_role("button", name="host.memory.percent").click()
+        expect(page).to_have_url(re.compile(r"metric=host\.memory\.percent"))
+        page.go_back()
+        expect(page).to_have_url(re.compile(r"metric=host\.load"))
+        page.reload()
+        wait_until_live(page)
+        expect(hour).to_have_attribute("aria-pressed", "true")
+        expect(page.get_by_role("article", name="host.load")).to_be_visible()
+
+
+def test_tabs_opened_and_reloaded_together_stay_signed_in(browser: Browser, host: Server) -> None:
+    with opened(browser, host.url) as page:
+        sign_in(page)
+        tabs = [page.context.new_page() for _ in range(3)]
+        for _ in range(3):
+            for tab in tabs:
+                tab.goto(host.url, wait_until="commit")
+        for tab in [*tabs, page]:
+            wait_until_live(tab)
+
+
+def test_signing_out_in_one_tab_signs_the_others_out(browser: Browser, host: Server) -> None:
+    with opened(browser, host.url) as page:
+        sign_in(page)
+        other = page.context.new_page()
+        other.goto(host.url)
+        wait_until_live(other)
+        other.get_by_test_id("user-menu").click()
+        other.get_by_test_id("sign-out").click()
+        expect(page.get_by_test_id("signin-email")).to_be_visible(timeout=_PATIENCE_MS)
+
+
+def test_falls_back_when_websockets_are_blocked_and_climbs_back(
+    browser: Browser, host: Server
+) -> None:
+    with opened(browser, host.url) as page:
+        blocked = True
+        page.route_web_socket(
+            re.compile("/ws/"), lambda ws: ws.close() if blocked else ws.connect_to_server()
+        )
+        page.get_by_test_id("signin-email").fill(ADMIN_EMAIL)
+        page.get_by_test_id("signin-password").fill(ADMIN_PASSWORD)
+        page.get_by_test_id("signin-submit").click()
+        wait_until_live(page, "sse")
+        wait_for_newer(page, "cpu", newest(page, "cpu"))
+        blocked = False
+        wait_until_live(page, "ws")
+        wait_for_newer(page, "cpu", newest(page, "cpu"))

@@ -1,3 +1,4 @@
+import { oneTabAtATime } from './one-tab';
 import type { components } from './types.gen';
 
 type Schemas = components['schemas'];
@@ -26,13 +27,18 @@ export class Unreachable extends Error {
   }
 }
 
+function sentence({ field, message }: FieldError): string {
+  const text = field && message.startsWith('must ') ? `${field} ${message}` : message;
+  const end = text.endsWith('.') ? '' : '.';
+  return text.charAt(0).toUpperCase() + text.slice(1) + end;
+}
+
 /** One sentence for a person, whatever went wrong. */
 export function explain(error: unknown): string {
-  if (error instanceof Refused && error.errors[0]) return error.errors[0].message;
+  if (error instanceof Refused && error.errors[0]) return sentence(error.errors[0]);
   return error instanceof Error ? error.message : 'Something went wrong.';
 }
 
-const REFRESH_LOCK = 'nowline-refresh';
 /** The share of a token's life after which it is renewed. */
 const RENEW_AT = 0.8;
 
@@ -42,21 +48,17 @@ async function refusal(response: Response): Promise<Refused> {
   return new Refused(response.status, problem, retryAfter || null);
 }
 
-/** Tabs share one refresh cookie, and using an old one twice ends the session: one at a time. */
-function oneTabAtATime<T>(work: () => Promise<T>): Promise<T> {
-  const locks = (navigator as { locks?: LockManager }).locks;
-  return locks ? (locks.request(REFRESH_LOCK, work) as Promise<T>) : work();
-}
-
 /** Speaks to the server as the signed-in user; the access token lives in memory only. */
 export class Api {
   readonly #onSignedOut: () => void;
+  readonly #onRenewed: () => void;
   #token: string | null = null;
   #renewal: ReturnType<typeof setTimeout> | undefined;
   #refreshing: Promise<boolean> | null = null;
 
-  constructor(onSignedOut: () => void) {
+  constructor(onSignedOut: () => void, onRenewed: () => void) {
     this.#onSignedOut = onSignedOut;
+    this.#onRenewed = onRenewed;
   }
 
   async login(email: string, password: string): Promise<void> {
@@ -82,7 +84,8 @@ export class Api {
 
   /** For a stream that the server closed because its session ended. */
   async recheck(): Promise<void> {
-    if (!(await this.refresh())) this.#end();
+    if (await this.refresh()) this.#onRenewed();
+    else this.#end();
   }
 
   async ticket(): Promise<string> {
@@ -134,7 +137,8 @@ export class Api {
   }
 
   async #refresh(): Promise<boolean> {
-    const response = await reach('/api/auth/refresh', { method: 'POST' });
+    // A reload must not cut the answer off: it carries the only cookie that counts from then on.
+    const response = await reach('/api/auth/refresh', { method: 'POST', keepalive: true });
     if (response.status === 401 || response.status === 403) return false;
     if (!response.ok) throw await refusal(response);
     this.#accept((await response.json()) as Token);

@@ -7,9 +7,14 @@ export type SessionState = 'unknown' | 'unreachable' | 'signed-out' | 'signed-in
 export class Session {
   state = $state<SessionState>('unknown');
   me = $state.raw<Me | null>(null);
-  readonly api = new Api(() => {
-    this.#signedOut();
-  });
+  readonly api = new Api(
+    () => {
+      this.#signedOut();
+    },
+    () => {
+      this.#readMe();
+    },
+  );
 
   /** Signs in by the cookie of an earlier visit, if there is one. */
   async resume(): Promise<void> {
@@ -38,6 +43,11 @@ export class Session {
 
   #signedIn(): void {
     this.state = 'signed-in';
+    this.#readMe();
+  }
+
+  /** The role may have changed since the last token. */
+  #readMe(): void {
     getMe(this.api).then(
       (me) => (this.me = me),
       () => undefined,

@@ -40,10 +40,14 @@ export class LiveClient {
   shownEvery = $state(1);
   /** When the next attempt is made, epoch ms; null while connected or connecting. */
   retryAt = $state<number | null>(null);
+  /** How many tries to connect failed since the last that worked. */
+  failedTries = $state(0);
   #connected = $state(false);
   #caughtUp = $state(false);
   #everConnected = $state(false);
   #gaveUp = $state(false);
+  /** Leaving a transport that works for a better one is no trouble to tell of. */
+  #climbing = $state(false);
 
   readonly state: LiveState = $derived.by(() => this.#summary());
 
@@ -60,7 +64,6 @@ export class LiveClient {
   #held: DataFrame[] = [];
   #overflowed = false;
   #names = 0;
-  #attempt = 0;
   #lostAt = 0;
   #aliveAt = 0;
   #pingedAt = 0;
@@ -100,7 +103,7 @@ export class LiveClient {
   /** Tries at once, whatever the back-off says. */
   reconnect = (): void => {
     if (this.#connected || this.#stopped) return;
-    this.#attempt = 0;
+    this.failedTries = 0;
     this.#connect();
   };
 
@@ -139,7 +142,8 @@ export class LiveClient {
   #summary(): LiveState {
     if (this.paused) return 'paused';
     if (this.#gaveUp) return 'offline';
-    if (!this.#connected) return this.#everConnected ? 'reconnecting' : 'catching-up';
+    if (!this.#connected)
+      return this.#everConnected && !this.#climbing ? 'reconnecting' : 'catching-up';
     if (!this.#caughtUp) return 'catching-up';
     return this.transport === 'poll' ? 'polling' : 'live';
   }
@@ -194,13 +198,15 @@ export class LiveClient {
 
   #alive(): void {
     this.#aliveAt = Date.now();
-    this.#attempt = 0;
+    this.failedTries = 0;
     this.#caughtUp = true;
+    this.#climbing = false;
     this.#ladder.worked();
   }
 
   #climbUp(): void {
     this.#ladder.climb();
+    this.#climbing = true;
     this.#connected = false;
     this.#connect();
   }
@@ -218,8 +224,8 @@ export class LiveClient {
     clearTimeout(this.#climb);
     this.#ladder.failed(failure);
     this.#gaveUp = Date.now() - this.#lostAt > OFFLINE_AFTER_MS;
-    const wait = Math.max(backoffMs(this.#attempt, Math.random()), atLeastMs);
-    this.#attempt += 1;
+    const wait = Math.max(backoffMs(this.failedTries, Math.random()), atLeastMs);
+    this.failedTries += 1;
     this.retryAt = Date.now() + wait;
     this.#retry = setTimeout(() => {
       this.#connect();

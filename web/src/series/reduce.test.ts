@@ -20,7 +20,28 @@ describe('reading', () => {
       [50_000, 2],
       [99_000, 4],
     ]);
-    expect(reading(table, 'last', 60_000, NOW)).toEqual({ value: 4, before: 2 });
+    expect(reading(table, { how: 'last', zeroFill: true }, 60_000, NOW)).toEqual({
+      value: 4,
+      before: 2,
+      overMs: 50_000,
+    });
+  });
+
+  it('compares over the whole span where the data reaches back to its start', () => {
+    const table = tableOf([
+      [41_000, 2],
+      [99_000, 4],
+    ]);
+    expect(reading(table, { how: 'last', zeroFill: true }, 60_000, NOW).overMs).toBe(60_000);
+  });
+
+  it('compares nothing with a first value', () => {
+    expect(
+      reading(tableOf([[99_000, 4]]), { how: 'last', zeroFill: true }, 60_000, NOW),
+    ).toMatchObject({
+      value: 4,
+      before: null,
+    });
   });
 
   it('adds up a span, and the one before it', () => {
@@ -29,14 +50,34 @@ describe('reading', () => {
       [85_000, 1],
       [95_000, 2],
     ]);
-    expect(reading(table, 'sum', 20_000, NOW)).toEqual({ value: 3, before: 5 });
-    expect(reading(table, 'avg', 20_000, NOW)).toEqual({ value: 1.5, before: 5 });
+    expect(reading(table, { how: 'sum', zeroFill: true }, 20_000, NOW)).toEqual({
+      value: 3,
+      before: 5,
+      overMs: 20_000,
+    });
+    expect(reading(table, { how: 'avg', zeroFill: true }, 20_000, NOW)).toEqual({
+      value: 1.5,
+      before: 5,
+      overMs: 20_000,
+    });
   });
 
   it('says zero of an empty span only when something was counted before', () => {
-    expect(reading(tableOf([[70_000, 5]]), 'sum', 20_000, NOW)).toEqual({ value: 0, before: 5 });
-    expect(reading(tableOf([]), 'sum', 20_000, NOW)).toEqual({ value: null, before: null });
+    expect(reading(tableOf([[70_000, 5]]), { how: 'sum', zeroFill: true }, 20_000, NOW)).toEqual({
+      value: 0,
+      before: 5,
+      overMs: 20_000,
+    });
+    expect(reading(tableOf([]), { how: 'sum', zeroFill: true }, 20_000, NOW)).toMatchObject({
+      value: null,
+      before: null,
+    });
   });
+});
+
+it('knows nothing of a silence of what reports even its zeros', () => {
+  const how = { how: 'sum', zeroFill: false } as const;
+  expect(reading(tableOf([[70_000, 5]]), how, 20_000, NOW).value).toBeNull();
 });
 
 describe('settledEnd', () => {
@@ -59,6 +100,10 @@ describe('changePercent', () => {
   it('is unknown against nothing or zero', () => {
     expect(changePercent({ value: 1, before: null })).toBeNull();
     expect(changePercent({ value: 1, before: 0 })).toBeNull();
+  });
+
+  it('is nothing from zero to zero', () => {
+    expect(changePercent({ value: 0, before: 0 })).toBe(0);
   });
 });
 

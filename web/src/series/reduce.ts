@@ -3,10 +3,11 @@ import type { SeriesTable } from './table';
 /** How a card makes one number of a series: its newest value, or all of a span added up. */
 export type Reduce = 'last' | 'sum' | 'avg';
 
-/** A number now, and the same a span earlier. */
+/** A number now, and the same `overMs` earlier. */
 export interface Reading {
   value: number | null;
   before: number | null;
+  overMs: number;
 }
 
 /** Reports are rarely later than this. */
@@ -48,9 +49,22 @@ function newestValue(table: SeriesTable): number | null {
   return firstOf(table, [...table.times.keys()].reverse());
 }
 
-function oldestSince(table: SeriesTable, from: number): number | null {
-  const rows = [...table.times.keys()].filter((row) => (table.times[row] ?? 0) >= from);
-  return firstOf(table, rows);
+/** The rows from `from` on, all but the newest: a value is not compared with itself. */
+function rowsSince(table: SeriesTable, from: number): number[] {
+  return [...table.times.keys()].slice(0, -1).filter((row) => (table.times[row] ?? 0) >= from);
+}
+
+/** A report or two may be missing at the start of a span before it counts as shorter. */
+const COVERED = 0.9;
+
+function sinceOldest(table: SeriesTable, spanMs: number, end: number): Reading {
+  const rows = rowsSince(table, end - spanMs);
+  const covers = end - (table.times[rows[0] ?? 0] ?? end);
+  return {
+    value: newestValue(table),
+    before: firstOf(table, rows),
+    overMs: covers < COVERED * spanMs ? covers : spanMs,
+  };
 }
 
 /**
@@ -65,26 +79,31 @@ export function settledEnd(table: SeriesTable, bucketMs: number, now: number): n
 
 /**
  * What a card shows of the span before `end` (epoch ms): for `last` the newest value against the
- * span's oldest; else the span's sum or mean against that of the span before.
+ * span's oldest, over no more time than there is data for; else the span's sum or mean against that of the span before.
  */
-export function reading(table: SeriesTable, how: Reduce, spanMs: number, end: number): Reading {
-  if (how === 'last') {
-    return { value: newestValue(table), before: oldestSince(table, end - spanMs) };
-  }
+export function reading(
+  table: SeriesTable,
+  { how, zeroFill }: { how: Reduce; zeroFill: boolean },
+  spanMs: number,
+  end: number,
+): Reading {
+  if (how === 'last') return sinceOldest(table, spanMs, end);
   const from = end - spanMs;
   const value = reduced(sumBetween(table, from, end), how);
   const before = reduced(sumBetween(table, from - spanMs, from), how);
-  // Something was counted before, so an empty span is a true zero.
-  return { value: value === null && how === 'sum' && before !== null ? 0 : value, before };
+  // Where silence means that nothing happened, and something was counted before.
+  const isZero = value === null && how === 'sum' && zeroFill && before !== null;
+  return { value: isZero ? 0 : value, before, overMs: spanMs };
 }
 
 /** The change in percent, or null where there is nothing to compare with. */
-export function changePercent({ value, before }: Reading): number | null {
-  if (value === null || before === null || before === 0) return null;
+export function changePercent({ value, before }: Omit<Reading, 'overMs'>): number | null {
+  if (value === null || before === null) return null;
+  if (before === 0) return value === 0 ? 0 : null;
   return ((value - before) / Math.abs(before)) * 100;
 }
 
 /** The change in the value's own unit, or null where there is nothing to compare with. */
-export function difference({ value, before }: Reading): number | null {
+export function difference({ value, before }: Omit<Reading, 'overMs'>): number | null {
   return value === null || before === null ? null : value - before;
 }

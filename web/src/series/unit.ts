@@ -111,6 +111,12 @@ export function age(ms: number): string {
   return `${Math.floor(ms / divisor).toLocaleString('en')} ${name}`;
 }
 
+/** How long a span of whole seconds is: `3 s`, `4 min`. */
+export function span(ms: number): string {
+  const seconds = Math.round(ms / 1000);
+  return seconds < 10 ? `${String(seconds)} s` : age(seconds * 1000);
+}
+
 const ORDINAL_ENDINGS: Partial<Record<Intl.LDMLPluralRule, string>> = {
   one: 'st',
   two: 'nd',

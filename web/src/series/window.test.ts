@@ -1,6 +1,14 @@
 import { describe, expect, it } from 'vitest';
 
-import { durationMs, RANGES, rangeOf, longer } from './window';
+import {
+  DEFAULT_RANGE,
+  durationMs,
+  longer,
+  rangeOf,
+  RANGES,
+  readRange,
+  writeRange,
+} from './window';
 
 describe('ranges', () => {
   it('never ask for more than the default number of points', () => {
@@ -30,5 +38,20 @@ describe('durations', () => {
     expect(longer('1m', '10s')).toBe('1m');
     expect(longer('1s', '5m')).toBe('5m');
     expect(longer('live', '1s')).toBe('1s');
+  });
+});
+
+describe('the range in an address', () => {
+  it('is read back as it was written, and leaves other parameters alone', () => {
+    const hour = rangeOf('1h');
+    const params = writeRange(hour, new URLSearchParams('metric=a'));
+    expect(params.toString()).toBe('metric=a&range=1h');
+    expect(readRange(params)).toBe(hour);
+  });
+
+  it('goes without saying where it is the usual one', () => {
+    const params = writeRange(DEFAULT_RANGE, new URLSearchParams('range=1h'));
+    expect(params.toString()).toBe('');
+    expect(readRange(params)).toBe(DEFAULT_RANGE);
   });
 });

@@ -37,3 +37,17 @@ export function durationMs(text: string): number | null {
 export function longer(a: string, b: string): string {
   return (durationMs(a) ?? 0) >= (durationMs(b) ?? 0) ? a : b;
 }
+
+const PARAM = 'range';
+
+export function readRange(params: URLSearchParams): Range {
+  return rangeOf(params.get(PARAM));
+}
+
+/** The address's parameters with the range that the page shows; the usual one goes without saying. */
+export function writeRange(range: Range, around: URLSearchParams): URLSearchParams {
+  const params = new URLSearchParams(around);
+  if (range === DEFAULT_RANGE) params.delete(PARAM);
+  else params.set(PARAM, range.label);
+  return params;
+}

@@ -14,6 +14,8 @@ export function placeOf(path: string): Place {
   return HOME;
 }
 
+const KEPT = ['transport', 'range'];
+
 /** The address bar, as state. */
 export class Router {
   #path = $state(location.pathname);
@@ -32,26 +34,35 @@ export class Router {
     };
   }
 
+  /** Follows a link inside the page; a click for a new tab or window is left to the browser. */
+  click(event: MouseEvent, href: string): void {
+    if (event.metaKey || event.ctrlKey || event.shiftKey || event.button !== 0) return;
+    event.preventDefault();
+    this.go(href);
+  }
+
   go(address: string): void {
     history.pushState(null, '', this.#kept(address));
     this.#read();
   }
 
-  /** Writes the page's own state into the address without a step in the history. */
-  replaceParams(params: URLSearchParams): void {
+  /** Writes the page's own state into the address: a step in the history, or in place. */
+  setParams(params: URLSearchParams, how: 'push' | 'replace' = 'replace'): void {
     const search = params.toString();
     const address = location.pathname + (search ? `?${search}` : '');
     if (address === location.pathname + location.search) return;
-    history.replaceState(null, '', address);
+    if (how === 'push') history.pushState(null, '', address);
+    else history.replaceState(null, '', address);
     this.#read();
   }
 
-  /** A forced transport stays forced from page to page. */
+  /** The span of time and a forced transport stay from page to page. */
   #kept(address: string): string {
-    const forced = this.params.get('transport');
-    if (!forced) return address;
     const url = new URL(address, location.href);
-    url.searchParams.set('transport', forced);
+    for (const name of KEPT) {
+      const value = this.params.get(name);
+      if (value !== null) url.searchParams.set(name, value);
+    }
     return url.pathname + url.search;
   }
 
