@@ -51,6 +51,7 @@ async def test_the_secret_is_shown_once(here: World, admin: httpx.AsyncClient) -
         ({"name": "k", "scopes": ["root"]}, "scopes[0]"),
         ({"name": "k", "scopes": "read"}, "scopes"),
         ({"name": "", "scopes": ["read"]}, "name"),
+        ({"name": "  ", "scopes": ["read"]}, "name"),
         ({"name": "\n", "scopes": ["read"]}, "name"),
         ({"name": "k", "scopes": ["read"], "secret": "mine"}, "secret"),
     ],

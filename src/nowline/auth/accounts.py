@@ -123,7 +123,7 @@ class Accounts:
         Raises:
             NowlineError: The name or the scopes are not acceptable.
         """
-        if not 0 < len(name) <= _KEY_NAME_LIMIT or not name.isprintable():
+        if not name.strip() or len(name) > _KEY_NAME_LIMIT or not name.isprintable():
             raise invalid("name", f"must have 1 to {_KEY_NAME_LIMIT} printable characters")
         if not scopes:
             raise invalid("scopes", "must name at least one scope")
