@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
-import { byTurns } from './one-tab';
+import { afterCutOff, byTurns } from './one-tab';
 
 class Shelf {
   readonly notes = new Map<string, string>();
@@ -52,5 +52,34 @@ describe('byTurns', () => {
     const next = byTurns(shelf, () => Promise.resolve('done'));
     await vi.advanceTimersByTimeAsync(6000);
     await expect(next).resolves.toBe('done');
+  });
+});
+
+describe('afterCutOff', () => {
+  beforeEach(() => vi.useFakeTimers());
+  afterEach(() => vi.useRealTimers());
+
+  it('begins at once when nothing was cut off', async () => {
+    const shelf = new Shelf();
+    await expect(afterCutOff(shelf, () => Promise.resolve('done'))).resolves.toBe('done');
+    expect(shelf.notes.size).toBe(0);
+  });
+
+  it('waits until what a page left behind has been answered', async () => {
+    const shelf = new Shelf();
+    void afterCutOff(shelf, () => new Promise(() => undefined));
+    await vi.advanceTimersByTimeAsync(500);
+    const work = vi.fn(() => Promise.resolve('done'));
+    const next = afterCutOff(shelf, work);
+    await vi.advanceTimersByTimeAsync(900);
+    expect(work).not.toHaveBeenCalled();
+    await vi.advanceTimersByTimeAsync(200);
+    await expect(next).resolves.toBe('done');
+  });
+
+  it('does not trust a note from the future, when the clock was set back', async () => {
+    const shelf = new Shelf();
+    shelf.setItem('nowline-refresh-begun', String(Date.now() + 3_600_000));
+    await expect(afterCutOff(shelf, () => Promise.resolve('done'))).resolves.toBe('done');
   });
 });
