@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import resource
 import signal
 import socket
@@ -67,6 +68,8 @@ def serve(settings: Settings) -> None:
         NowlineError: A database of another version, or one that cannot be opened.
     """
     transport.check()
+    # Whatever the log, the store and their write-ahead files make is nobody else's to read.
+    os.umask(0o077)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(settings))
 

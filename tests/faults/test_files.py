@@ -32,6 +32,16 @@ def test_a_second_server_on_the_folder_is_refused_by_name(data_dir: Path) -> Non
             assert client.get("/readyz").status_code == 200
 
 
+def test_nobody_else_may_read_what_it_writes(data_dir: Path) -> None:
+    data_dir.mkdir(mode=0o755)
+    with Server(data_dir) as server, server.ingest() as sender, server.alice() as reader:
+        accept(sender, {"name": "private", "value": 1})
+        assert counted(reader, "private", 1) == 1
+        modes = {path.name: path.stat().st_mode & 0o077 for path in data_dir.iterdir()}
+    assert {"log.sqlite-wal", "nowline.duckdb", "documents.sqlite-wal"} <= set(modes)
+    assert set(modes.values()) == {0}
+
+
 def remove(folder: Path, pattern: str) -> None:
     parts = list(folder.glob(pattern))
     assert parts
