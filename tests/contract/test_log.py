@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 from nowline.bus.base import Log
 from nowline.bus.embedded import EmbeddedLog
 from nowline.errors import Code, NowlineError
+from small_disk import mounted
 
 ALL = 1 << 30
 
@@ -233,15 +233,8 @@ async def test_another_folder_is_another_log(kind: Kind, tmp_path: Path) -> None
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 4 MB."""
-    if os.geteuid() != 0:
-        pytest.skip("only root may mount a small file system")
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)]
-    if subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("no file system can be mounted here")
-    yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+    with mounted(tmp_path / "disk", 4) as folder:
+        yield folder
 
 
 async def append_until_refused(log: Log) -> tuple[list[tuple[int, bytes]], NowlineError]:

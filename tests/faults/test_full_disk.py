@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 from asking import Row, counted, fields, post
 from polling import eventually
 from running import Server
+from small_disk import mounted
 
 ROWS: list[Row] = [{"name": "full", "value": i, "tags": {"n": str(i % 7)}} for i in range(5_000)]
 
@@ -21,15 +21,8 @@ ROWS: list[Row] = [{"name": "full", "value": i, "tags": {"n": str(i % 7)}} for i
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 48 MB."""
-    if os.geteuid() != 0:
-        pytest.skip("only root may mount a small file system")
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=48m", "tmpfs", str(folder)]
-    if subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("no file system can be mounted here")
-    yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+    with mounted(tmp_path / "disk", 48) as folder:
+        yield folder
 
 
 def fill(disk: Path, but: int) -> None:

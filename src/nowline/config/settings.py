@@ -150,7 +150,7 @@ def signing_key(settings: Settings) -> bytes:
     if len(key) < values.SECRET_BYTES:
         raise ConfigError(
             f"{path}: has fewer than {values.SECRET_BYTES} bytes; remove it for a new key"
-            " (everybody signs in again)"
+            " (access tokens of the old one end)"
         )
     return key
 
