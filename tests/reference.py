@@ -61,6 +61,25 @@ def _cell(rows: list[Row]) -> Cell:
     return Cell(len(rows), math.fsum(values), min(values), max(values), last, last_at)
 
 
+def increases(samples: Iterable[Row]) -> dict[tuple[int, int], float]:
+    """What each series' running total grew by at each time at which there is a sample.
+
+    Of several samples at one time the greatest counts.
+    """
+    totals: dict[int, dict[int, float]] = {}
+    for sample in samples:
+        of_series = totals.setdefault(sample.series, {})
+        of_series[sample.time] = max(sample.value, of_series.get(sample.time, sample.value))
+    found = {}
+    for series, of_series in totals.items():
+        before = None
+        for time, value in sorted(of_series.items()):
+            grown = value - before if before is not None and value >= before else value
+            found[series, time] = 0.0 if before is None else grown
+            before = value
+    return found
+
+
 def selection(groups: Mapping[int, int]) -> Selection:
     """The selection that puts each series into its group."""
     series = np.array(sorted(groups), np.int64)

@@ -1,12 +1,10 @@
-"""What every time-series store promises. A further kind of store is one more `Kind` in `KINDS`."""
+"""What every time-series store promises of rows, partials, the catalogue and offsets."""
 
 from __future__ import annotations
 
 import asyncio
-import shutil
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import numpy as np
@@ -18,34 +16,11 @@ from nowline.model.query import MINUTE_MS
 from nowline.model.series import MetricType, SeriesKey
 from nowline.store.base import Append, Rows, Span, Store
 from nowline.store.catalogue import Catalogue, Metric, NewSeries
-from nowline.store.duckdb import DuckDBStore
 from reference import Row, assert_equal, cells, columns, selection
+from stores import FOREVER, KINDS, Kind
 
 LOG = "the log"
 ALL = dict.fromkeys(range(4), 0)
-
-
-@dataclass(frozen=True)
-class Kind:
-    """How to open the store that lives in a folder, and what a crash would leave of it."""
-
-    name: str
-    open: Callable[[Path], Awaitable[Store]]
-    crash: Callable[[Path, Path], None]
-
-
-async def _open_duckdb(folder: Path) -> Store:
-    return await DuckDBStore.open(folder / "store.duckdb")
-
-
-def _copy(folder: Path, to: Path) -> None:
-    """Copy the files as they are, of a store that is still open."""
-    to.mkdir()
-    for path in folder.glob("store.duckdb*"):
-        shutil.copy(path, to)
-
-
-KINDS = [Kind("duckdb", _open_duckdb, _copy)]
 
 
 @pytest.fixture(params=KINDS, ids=lambda kind: kind.name)
@@ -63,7 +38,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def store(kind: Kind, folder: Path) -> AsyncIterator[Store]:
-    opened = await kind.open(folder)
+    opened = await kind.open(folder, FOREVER)
     yield opened
     await opened.close()
 
@@ -104,13 +79,13 @@ async def test_rows_catalogue_and_offset_outlive_a_crash_together(
 ) -> None:
     metric = Metric("a", MetricType.COUNTER, 5, 9, {"unit": "s", "x": [1, {"y": None}]})
     series = [
-        NewSeries(1, SeriesKey.of("a", {"k": "é\0\n'"})),
-        NewSeries(0, SeriesKey.of("a", {})),
+        NewSeries(1, SeriesKey.of("a", {"k": "é\0\n'"}), MetricType.GAUGE),
+        NewSeries(0, SeriesKey.of("a", {}), MetricType.GAUGE),
     ]
     rows = [Row(0, 5, 1.5), Row(1, 9, -2.0)]
     await store.append(append(*rows, offset=7, metrics=[metric], series=series))
     kind.crash(folder, tmp_path / "left")
-    left = await kind.open(tmp_path / "left")
+    left = await kind.open(tmp_path / "left", FOREVER)
     catalogue = Catalogue()
     await left.load(catalogue)
     assert catalogue.keys == [new.key for new in reversed(series)]
@@ -132,14 +107,14 @@ async def test_an_offset_means_nothing_for_another_log(store: Store) -> None:
 
 async def test_an_append_that_fails_leaves_nothing_at_all(store: Store) -> None:
     metric = Metric("a", MetricType.GAUGE, 1, 1)
-    series = [NewSeries(0, SeriesKey.of("a", {}))]
+    series = [NewSeries(0, SeriesKey.of("a", {}), MetricType.GAUGE)]
     good = append(Row(0, 1, 1.0), metrics=[metric], series=series, closed=MINUTE_MS)
     await store.append(good)
     bad = append(
         *(Row(0, time, 1.0) for time in (2, MINUTE_MS, 3 * MINUTE_MS)),
         offset=1 << 70,  # more than an offset can be: the last thing that is written fails
         metrics=[Metric("b", MetricType.GAUGE, 1, 1)],
-        series=[NewSeries(1, SeriesKey.of("b", {}))],
+        series=[NewSeries(1, SeriesKey.of("b", {}), MetricType.GAUGE)],
         closed=3 * MINUTE_MS,
     )
     with pytest.raises(Exception, match=r"."):
@@ -179,14 +154,14 @@ async def test_rows_since_are_exact_and_oldest_first(store: Store) -> None:
 
 
 async def test_a_metric_that_changed_is_written_over(kind: Kind, folder: Path) -> None:
-    store = await kind.open(folder)
-    series = [NewSeries(0, SeriesKey.of("a", {}))]
+    store = await kind.open(folder, FOREVER)
+    series = [NewSeries(0, SeriesKey.of("a", {}), MetricType.GAUGE)]
     first = Metric("a", MetricType.GAUGE, 5, 5)
     await store.append(append(Row(0, 5, 1.0), metrics=[first], series=series))
     changed = Metric("a", MetricType.GAUGE, 4, 9, {"unit": "s"})
     await store.append(append(offset=2, metrics=[changed]))
     await store.close()
-    again = await kind.open(folder)
+    again = await kind.open(folder, FOREVER)
     catalogue = Catalogue()
     await again.load(catalogue)
     loaded = catalogue.metrics["a"]
@@ -208,7 +183,7 @@ async def test_queries_at_the_time_of_an_append_see_all_of_it_or_nothing(store: 
 
 def test_the_state_counts(kind: Kind, folder: Path) -> None:
     async def run() -> None:
-        store = await kind.open(folder)
+        store = await kind.open(folder, FOREVER)
         await store.append(append(Row(0, 1, 1.0), Row(0, 2, 1.0)))
         state = store.state()
         assert state.appended_rows == 2
@@ -263,14 +238,14 @@ async def _check(
     kind: Kind, taken: list[tuple[list[Row], int, bool]], asked: list[Span], groups: dict[int, int]
 ) -> None:
     with tempfile.TemporaryDirectory() as name:
-        store = await kind.open(Path(name))
+        store = await kind.open(Path(name), FOREVER)
         stored: list[Row] = []
         for offset, (batch, closed, is_restarted) in enumerate(taken, start=1):
             await store.append(append(*batch, offset=offset, closed=closed))
             stored += batch
             if is_restarted:
                 await store.close()
-                store = await kind.open(Path(name))
+                store = await kind.open(Path(name), FOREVER)
             for span in asked:
                 await assert_is(store, stored, span, groups)
         await store.close()

@@ -9,16 +9,21 @@ import msgspec
 
 SECOND_MS = 1_000
 MINUTE_MS = 60_000
+HOUR_MS = 3_600_000
 DAY_MS = 86_400_000
 # A row may be this far ahead of the server's clock.
 MOST_AHEAD_MS = 5 * MINUTE_MS
 
-_UNITS_MS = {"s": SECOND_MS, "m": MINUTE_MS, "h": 3_600_000, "d": DAY_MS, "w": 7 * DAY_MS}
+_UNITS_MS = {"s": SECOND_MS, "m": MINUTE_MS, "h": HOUR_MS, "d": DAY_MS, "w": 7 * DAY_MS}
 _DURATION = re.compile(r"([1-9][0-9]{0,8})(s|m|h|d|w)")
 
 
 class Aggregation(Enum):
-    """How the rows of a bucket become one value. `count` counts rows."""
+    """How the rows of a bucket become one value.
+
+    `count` counts rows. `rate` is per second: of a counter's sum, of a cumulative metric's
+    increase, of a distribution's observations, of a gauge's rise.
+    """
 
     AVG = "avg"
     SUM = "sum"
@@ -26,6 +31,25 @@ class Aggregation(Enum):
     MIN = "min"
     MAX = "max"
     LAST = "last"
+    RATE = "rate"
+    P50 = "p50"
+    P90 = "p90"
+    P95 = "p95"
+    P99 = "p99"
+
+    @property
+    def quantile(self) -> float | None:
+        """The quantile that it asks for, from 0 to 1; None if it is not a percentile."""
+        return int(self.value[1:]) / 100 if self.value[0] == "p" else None
+
+
+class Fill(Enum):
+    """What stands in a bucket without rows: no point, null, zero, or the value before it."""
+
+    NONE = "none"
+    NULL = "null"
+    ZERO = "zero"
+    PREVIOUS = "previous"
 
 
 class TimeRange(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -42,7 +66,9 @@ class TimeRange(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
 class Query(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A question about one metric (CONTRACT: query).
 
-    `interval` is the bucket width: `auto`, or a number with s, m, h, d or w.
+    `interval` is the bucket width: `auto`, or a number with s, m, h, d or w. `timezone` names an
+    IANA zone whose days the buckets of whole days are. `compare` is how far back the range lies
+    that this one is compared with.
     """
 
     metric_name: str
@@ -52,6 +78,9 @@ class Query(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     filters: dict[str, str | list[str]] = {}
     interval: str = "auto"
     max_points: int = 1000
+    timezone: str | None = None
+    fill: Fill = Fill.NONE
+    compare: str | None = None
 
 
 def duration_ms(text: str) -> int | None:

@@ -67,6 +67,10 @@ class Principal(msgspec.Struct, frozen=True):
     session_id: str | None = None
 
 
+TEMPORARY_KEY = "temporary: "
+"""How the names of keys begin that a command makes for itself and deletes at its end."""
+
+
 class Caller(msgspec.Struct, frozen=True):
     """Who asked for a change, and from which address (None when not over the network)."""
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
+from nowline.model.histogram import Bins
+from nowline.model.level import Level
 from nowline.model.partials import Floats, Ints, Partials
 from nowline.store.catalogue import Catalogue, Metric, NewSeries, Selection
 
@@ -49,16 +53,62 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
+class Binned:
+    """Histogram bins by group and bucket, as of one moment.
+
+    Attributes:
+        bins: Ordered by group, bucket and bin.
+        offset: The log's offset up to which every row is in them.
+    """
+
+    bins: Bins
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class LevelState:
+    """What is kept of one level.
+
+    Attributes:
+        rows: How many rows; an estimate where counting would cost.
+        bytes: What they take on disk.
+        oldest: The time of the oldest row, epoch milliseconds, to the day; None if there is none.
+        keep_ms: How long rows are kept.
+    """
+
+    rows: int
+    bytes: int
+    oldest: int | None
+    keep_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class StoreState:
-    """What the store holds, for `/metrics`."""
+    """What the store holds and did, for `/metrics` and `nowline doctor`.
+
+    Attributes:
+        appended_rows: Raw rows appended since the start.
+        append_seconds: Time spent on that.
+        bytes_on_disk: All of it.
+        levels: What is kept, by level.
+        compactions: How often closed rows were rewritten, since the start.
+        compaction_seconds: Time spent on that.
+    """
 
     appended_rows: int
     append_seconds: float
     bytes_on_disk: int
+    levels: Mapping[Level, LevelState]
+    compactions: int = 0
+    compaction_seconds: float = 0.0
 
 
 class Store(ABC):
-    """Rows at rest, at full detail and rolled up."""
+    """Rows at rest, at full detail and rolled up.
+
+    Every store is opened with how long each level is kept, in milliseconds. Rows that come in
+    for a time that the raw level does not keep any more count in the levels that still do.
+    """
 
     @abstractmethod
     async def load(self, catalogue: Catalogue) -> None:
@@ -77,12 +127,58 @@ class Store(ABC):
         """Raw rows with times from `start` on, oldest first."""
 
     @abstractmethod
+    async def rows_of(self, series: Ints, start: int, end: int) -> Rows:
+        """Raw rows of these series with times in `[start, end)`, oldest first."""
+
+    @abstractmethod
+    async def last_before(self, series: Ints, time: int) -> Rows:
+        """The newest raw row of each of these series with a time before `time`, if any."""
+
+    @abstractmethod
     async def partials(self, selection: Selection, span: Span) -> Partials:
-        """Partials of the selected rows by group and bucket, ordered by group, then bucket."""
+        """Partials of the selected rows by group and bucket, ordered by group, then bucket.
+
+        Reads the coarsest level whose buckets the span's buckets and edges are made of, so the
+        answer is that of the raw rows.
+        """
+
+    @abstractmethod
+    async def bins(self, selection: Selection, span: Span, *, distribution: bool) -> Binned:
+        """Histogram bins of the selected rows by group and bucket.
+
+        Args:
+            selection: Series of one metric.
+            span: The range and bucket width.
+            distribution: Whether the metric is a distribution: those have bins at each level,
+                others at `BINNED`, and raw rows below that.
+        """
+
+    @abstractmethod
+    async def maintain(self, now_ms: int) -> None:
+        """One round of upkeep: compact what is closed, drop what is kept no longer."""
+
+    @abstractmethod
+    async def backup(self, folder: Path, log_id: str) -> int:
+        """Write a consistent copy of everything to an empty folder, while appends go on.
+
+        Args:
+            folder: Where the copy goes.
+            log_id: The log that the server reads.
+
+        Returns:
+            The offset of that log up to which every row is in the copy, 0 if none is.
+
+        Raises:
+            NowlineError: UNSUPPORTED: this store is backed up in another way.
+        """
 
     @abstractmethod
     def state(self) -> StoreState:
         """Counters as of now."""
+
+    def faults(self) -> list[str]:
+        """What is wrong with the files at rest, a line each; it is cheap to ask."""
+        return []
 
     @abstractmethod
     async def close(self) -> None:

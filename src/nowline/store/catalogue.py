@@ -2,11 +2,20 @@
 
 The catalogue lives in memory, is used from the event loop only, and is filled from the store at
 start. Ids are given on first sight and become durable with the first rows of their series.
+
+Each series of a cumulative metric has a companion, a counter series of its own that takes the
+increases of its running total. Companions have ids and keys like any series, but are no part of
+what a metric lists.
+
+A metric that has as many series as it may have, or comes when there are as many in total, gets one
+more, its overflow series, which takes the rows of every further one. Which ones those are depends
+on nothing but the order of the rows in the log: a series that was refused is refused for ever.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import OrderedDict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -16,14 +25,38 @@ from numpy.typing import NDArray
 from nowline.model.batch import Batch
 from nowline.model.partials import Ints
 from nowline.model.series import MetricType, SeriesKey
+from nowline.store.tags import INCREASE, OVERFLOW, TagColumns, companion_key, sample_key
+
+_NEVER = 1 << 62
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much there may be.
+
+    Attributes:
+        series_per_metric: Series of one metric, beside its overflow series.
+        series: Series of all metrics together, beside overflow series.
+        metrics: Metrics.
+    """
+
+    series_per_metric: int = 10_000
+    series: int = 1_000_000
+    metrics: int = 100_000
 
 
 @dataclass(slots=True)
 class Metric:
     """One metric: its first type, how it describes itself, and when it was seen.
 
-    `revision` is the catalogue's revision when the metric last changed in any way but
-    `last_seen`. Times are epoch milliseconds.
+    Times are epoch milliseconds.
+
+    Attributes:
+        series: The ids of its series, in the order in which they came.
+        columns: Their tags, in that order.
+        overflow: The id of the series that takes what is past the limit, None if none is.
+        overflowed: How many rows it took since the start.
+        revision: The catalogue's revision when the metric last changed in any way but `last_seen`.
     """
 
     name: str
@@ -32,16 +65,27 @@ class Metric:
     last_seen: int
     metadata: dict[str, object] = field(default_factory=dict)
     series: list[int] = field(default_factory=list)
-    tags: dict[str, dict[str, None]] = field(default_factory=dict)
+    columns: TagColumns = field(default_factory=TagColumns)
+    overflow: int | None = None
+    overflowed: int = 0
     revision: int = 0
+
+    @property
+    def tags(self) -> dict[str, Collection[str]]:
+        """The values of each tag, in the order in which they were seen."""
+        return self.columns.values
 
 
 @dataclass(frozen=True, slots=True)
 class NewSeries:
-    """A series the store has not seen yet."""
+    """A series the store has not seen yet.
+
+    `type` is its metric's, and a counter's for the companion of a cumulative one.
+    """
 
     id: int
     key: SeriesKey
+    type: MetricType
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +115,25 @@ class Selection:
 class Catalogue:
     """All metrics and series of this server."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: Limits | None = None) -> None:
+        self.limits = limits or Limits()
         self.metrics: dict[str, Metric] = {}
         self.keys: list[SeriesKey] = []
+        self.series = 0
         self.revision = 0
         self._ids: dict[bytes, int] = {}
         self._types: dict[str, MetricType] = {}
+        self._companion = np.full(1024, -1, np.int64)
+        self._overflows: dict[int, Metric] = {}
+        self._alone: set[int] = set()
+        self._selections = _Selections()
         self._unsaved_series: list[NewSeries] = []
         self._unsaved_metrics: set[str] = set()
         self._seen: set[str] = set()
+
+    def admits(self, name: str) -> bool:
+        """Whether the metric is known, or there is room for one more."""
+        return name in self._types or len(self._types) < self.limits.metrics
 
     def type_for(self, name: str, asked: MetricType | None) -> MetricType:
         """The metric's type: its first one, which `asked` becomes if the metric is new."""
@@ -89,6 +143,9 @@ class Catalogue:
         """The series id of each row of the batch; new series and metrics are entered."""
         if len(batch) == 0:
             return np.empty(0, np.int64)
+        if self._alone:
+            self._accompany()
+            self._selections = _Selections()
         ids = np.fromiter(
             (self._id(key, batch.types[i]) for i, key in enumerate(batch.keys)),
             np.int64,
@@ -98,20 +155,55 @@ class Catalogue:
         self._describe(batch.metadata)
         return ids[batch.series]
 
+    def companion(self, series: Ints) -> Ints:
+        """The companion of each of these series; -1 for one that has none."""
+        return self._companion[series]
+
+    def overflows(self, series: Ints) -> NDArray[np.bool_]:
+        """Which of these series take what is past a limit."""
+        if not self._overflows:
+            return np.zeros(len(series), bool)
+        return np.isin(series, np.fromiter(self._overflows, np.int64, len(self._overflows)))
+
+    def count_overflow(self, series: Ints) -> None:
+        """Count the rows past a limit among these rows, given the series of each."""
+        over = series[self.overflows(series)]
+        ids, counts = np.unique(over, return_counts=True)
+        for number, rows in zip(ids.tolist(), counts.tolist(), strict=True):
+            self._overflows[number].overflowed += rows
+
+    def offenders(self) -> list[Metric]:
+        """The metrics that have an overflow series."""
+        return list(self._overflows.values())
+
     def select(
-        self, name: str, filters: Mapping[str, Sequence[str]], group_by: Sequence[str]
+        self,
+        name: str,
+        filters: Mapping[str, Sequence[str]],
+        group_by: Sequence[str],
+        *,
+        increases: bool = False,
     ) -> Selection:
         """The series of a metric whose tags are among the filters' values, grouped.
 
         A series without a tag has the empty text as its value.
+
+        Args:
+            name: The metric.
+            filters: The values that are wanted of each tag.
+            group_by: Tags; each combination of their values is a group.
+            increases: Select the companions of these series instead.
         """
         metric = self.metrics.get(name)
-        groups: dict[tuple[str, ...], list[int]] = {}
-        for series in metric.series if metric else ():
-            tags = dict(self.keys[series].tags)
-            if all(tags.get(key, "") in values for key, values in filters.items()):
-                groups.setdefault(tuple(tags.get(k, "") for k in group_by), []).append(series)
-        return _selection(groups, group_by)
+        if metric is None:
+            return _NOTHING
+        wanted = tuple((key, tuple(values)) for key, values in sorted(filters.items()))
+        question = (name, wanted, tuple(group_by), increases)
+        known = self._selections.get(question, len(metric.series))
+        if known is None:
+            known = self._select(metric, filters, group_by, increases=increases)
+            self._selections.put(question, len(metric.series), known)
+        return known
 
     def series_count(self, name: str) -> int:
         """How many series the metric has; it only grows."""
@@ -155,30 +247,93 @@ class Catalogue:
             return known
         series_key = SeriesKey.decode(key)
         metric = self._metric(series_key.name, kind)
-        series = len(self.keys)
-        self._place(series, series_key, metric)
-        self._change(metric)
-        self._unsaved_series.append(NewSeries(series, series_key))
-        return series
+        if not self._is_full(metric):
+            return self._add(series_key, metric)
+        # Nothing is kept of the key: there may be any number of them.
+        if metric.overflow is None:
+            return self._add(SeriesKey(metric.name, OVERFLOW), metric)
+        return metric.overflow
+
+    def _is_full(self, metric: Metric) -> bool:
+        limits = self.limits
+        return len(metric.series) >= limits.series_per_metric or self.series >= limits.series
 
     def _metric(self, name: str, kind: MetricType) -> Metric:
         metric = self.metrics.get(name)
         if metric is None:
             kind = self._types.setdefault(name, kind)
-            metric = self.metrics[name] = Metric(name, kind, first_seen=1 << 62, last_seen=0)
+            metric = self.metrics[name] = Metric(name, kind, first_seen=_NEVER, last_seen=0)
         return metric
+
+    def _add(self, key: SeriesKey, metric: Metric) -> int:
+        series = self._enter(key, metric, metric.type)
+        self._accompany()
+        return series
+
+    def _accompany(self) -> None:
+        """Make the companions of the cumulative series that have none."""
+        for series in sorted(self._alone):
+            key = self.keys[series]
+            self._enter(companion_key(key), self.metrics[key.name], MetricType.COUNTER)
+
+    def _enter(self, key: SeriesKey, metric: Metric, kind: MetricType) -> int:
+        series = len(self.keys)
+        self._place(series, key, metric)
+        self._change(metric)
+        self._unsaved_series.append(NewSeries(series, key, kind))
+        return series
 
     def _place(self, series: int, key: SeriesKey, metric: Metric) -> None:
         while len(self.keys) <= series:
             self.keys.append(SeriesKey(""))
+        if series >= len(self._companion):
+            more = np.full(max(len(self._companion), series), -1, np.int64)
+            self._companion = np.concatenate((self._companion, more))
         self.keys[series] = key
         self._ids[key.encode()] = series
+        if INCREASE in key.tags:
+            self._pair(self._ids.get(sample_key(key).encode()), series)
+        else:
+            self._list(series, key, metric)
+
+    def _list(self, series: int, key: SeriesKey, metric: Metric) -> None:
         metric.series.append(series)
-        for tag, value in key.tags:
-            metric.tags.setdefault(tag, {})[value] = None
+        metric.columns.add(key.tags)
+        self.series += 1
+        if key.tags == OVERFLOW:
+            metric.overflow = series
+            self._overflows[series] = metric
+        if metric.type is MetricType.CUMULATIVE:
+            self._alone.add(series)
+            self._pair(series, self._ids.get(companion_key(key).encode()))
+
+    def _pair(self, series: int | None, companion: int | None) -> None:
+        """Join a series and its companion once both are there: they are restored in any order."""
+        if series is not None and companion is not None:
+            self._companion[series] = companion
+            self._alone.discard(series)
+
+    def _select(
+        self,
+        metric: Metric,
+        filters: Mapping[str, Sequence[str]],
+        group_by: Sequence[str],
+        *,
+        increases: bool,
+    ) -> Selection:
+        places = np.flatnonzero(metric.columns.choose(filters))
+        group, values = metric.columns.group(places, group_by)
+        series = np.array(metric.series, np.int64)[places]
+        if increases:
+            series = self.companion(series)
+            # Series of before there were companions get theirs with the next row.
+            series, group = series[series >= 0], group[series >= 0]
+        order = np.argsort(series)
+        tags = [dict(zip(group_by, key, strict=True)) for key in values]
+        return Selection(series[order], group[order], tags)
 
     def _see(self, batch: Batch, ids: Ints) -> None:
-        first = np.full(len(ids), 1 << 62, np.int64)
+        first = np.full(len(ids), _NEVER, np.int64)
         last = np.zeros(len(ids), np.int64)
         np.minimum.at(first, batch.series, batch.time)
         np.maximum.at(last, batch.series, batch.time)
@@ -206,10 +361,35 @@ class Catalogue:
         self._unsaved_metrics.add(metric.name)
 
 
-def _selection(groups: dict[tuple[str, ...], list[int]], group_by: Sequence[str]) -> Selection:
-    ordered = sorted(groups)
-    series = np.array([s for key in ordered for s in groups[key]], np.int64)
-    group = np.repeat(np.arange(len(ordered)), [len(groups[key]) for key in ordered])
-    order = np.argsort(series)
-    tags = [dict(zip(group_by, key, strict=True)) for key in ordered]
-    return Selection(series[order], group[order].astype(np.int64), tags)
+_Question = tuple[str, tuple[tuple[str, tuple[str, ...]], ...], tuple[str, ...], bool]
+
+
+class _Selections:
+    """The selections asked for last, each as of a number of series of its metric."""
+
+    _MOST = 256
+    # 32 MB.
+    _MOST_SERIES = 2_000_000
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[_Question, tuple[int, Selection]] = OrderedDict()
+        self._series = 0
+
+    def get(self, question: _Question, count: int) -> Selection | None:
+        kept = self._kept.get(question)
+        if kept is None or kept[0] != count:
+            return None
+        self._kept.move_to_end(question)
+        return kept[1]
+
+    def put(self, question: _Question, count: int, selection: Selection) -> None:
+        if old := self._kept.pop(question, None):
+            self._series -= len(old[1].series)
+        self._kept[question] = (count, selection)
+        self._series += len(selection.series)
+        while len(self._kept) > self._MOST or self._series > self._MOST_SERIES:
+            _, (_, oldest) = self._kept.popitem(last=False)
+            self._series -= len(oldest.series)
+
+
+_NOTHING = Selection(np.empty(0, np.int64), np.empty(0, np.int64), [])

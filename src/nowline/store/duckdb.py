@@ -1,17 +1,19 @@
-"""The embedded store: one DuckDB file with raw rows and their 1-minute roll-ups.
+"""The embedded store: a DuckDB file for what is new, sorted Parquet files for closed days.
 
 Rows, roll-ups and the log's offset are committed together, so a crash at any point leaves either
 all of an append or nothing of it, and reading the log on from the stored offset counts every row
 once. Minutes are rolled up when they close; a row that comes in for a closed minute is written
-as one more partial row beside the others, and a query merges them.
+as one more partial row beside the others, and a query merges them. When a day is over its rows
+move to files, one for each level (see `segments` and ADR 0003).
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,68 +22,74 @@ import duckdb
 import msgspec
 import numpy as np
 
-from nowline.model.partials import Partials, fold
-from nowline.model.query import MINUTE_MS
+from nowline.model import histogram, partials
+from nowline.model.level import Level
+from nowline.model.partials import Ints, Partials
+from nowline.model.query import DAY_MS
 from nowline.model.series import MetricType, SeriesKey
-from nowline.store.base import Append, Rows, Span, Store, StoreState
+from nowline.store import compaction, formats, inspection, segments
+from nowline.store.appending import SCHEMA, Appending, distributions, transaction
+from nowline.store.base import Append, Binned, Rows, Span, Store, StoreState
 from nowline.store.catalogue import Catalogue, Metric, NewSeries, Selection
-from nowline.store.levels import split
+from nowline.store.compaction import Compaction
+from nowline.store.copying import Snapshot
+from nowline.store.ledger import MOST_ROWS, HotState, Ledger, Work
+from nowline.store.scan import Scan
+from nowline.store.segments import Hot
 
 T = TypeVar("T")
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS points (series INTEGER, time BIGINT, value DOUBLE);
-CREATE TABLE IF NOT EXISTS rollup_1m (
-    series INTEGER, bucket BIGINT, count BIGINT,
-    total DOUBLE, low DOUBLE, high DOUBLE, last DOUBLE, last_at BIGINT
-);
-CREATE TABLE IF NOT EXISTS metrics (
-    name VARCHAR PRIMARY KEY, type VARCHAR, first_seen BIGINT, last_seen BIGINT, metadata VARCHAR
-);
-CREATE TABLE IF NOT EXISTS series (id INTEGER, name VARCHAR, tags VARCHAR);
-CREATE TABLE IF NOT EXISTS progress (log_id VARCHAR, log_offset BIGINT, closed_before BIGINT);
-"""
-_CLOSE_MINUTES = """
-INSERT INTO rollup_1m
-SELECT series, time // $width * $width AS bucket, count(*), sum(value), min(value),
-       max(value), arg_max(value, time), max(time)
-FROM points WHERE time >= $start AND time < $end GROUP BY series, bucket ORDER BY series, bucket
-"""
-_ROLLED = """
-SELECT chosen.grp, bucket // $width * $width AS b, sum(count)::BIGINT, sum(total), min(low),
-       max(high), arg_max(last, last_at), max(last_at)
-FROM rollup_1m JOIN chosen USING (series)
-WHERE bucket >= $rolled_from AND bucket < $rolled_to GROUP BY ALL
-"""
-_RAW = """
-SELECT chosen.grp, time // $width * $width AS b, count(*), sum(value), min(value),
-       max(value), arg_max(value, time), max(time)
-FROM points JOIN chosen USING (series)
-WHERE time >= {start} AND time < {end} GROUP BY ALL
-"""
 _QUERY_THREADS = 2
+_MOST_TRIES = 5
 
 
 class DuckDBStore(Store):
-    """See `Store`. Make it with `await DuckDBStore.open(path)`."""
+    """See `Store`. Make it with `await DuckDBStore.open(path, keep_ms)`."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        path: Path,
+        keep_ms: Mapping[Level, int],
+        hot_rows: int,
+    ) -> None:
         self._path = path
+        self._folder = segments.folder_of(path)
+        self._keep_ms = keep_ms
         self._connection = connection
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="store-write")
         self._readers = ThreadPoolExecutor(_QUERY_THREADS, thread_name_prefix="store-read")
-        self._log_id, self._offset, self._closed_before = self._progress()
+        # Compaction takes seconds: no question waits for it.
+        self._upkeep = ThreadPoolExecutor(1, thread_name_prefix="store-upkeep")
+        self._swapping = threading.Lock()
+        self._manifest = compaction.load(connection, self._folder)
+        self._log_id, self._offset = self._progress()
+        self._distributions = self._known_distributions()
+        self._ledger = Ledger(hot_rows, _states(connection, self._manifest))
+        self._tables = inspection.tables(connection, path)
+        # Held while files may go: by the upkeep, and by whoever links them.
+        self._keeping = asyncio.Lock()
         self._appended_rows = 0
         self._append_seconds = 0.0
+        self._compactions = 0
+        self._compaction_seconds = 0.0
 
     @classmethod
-    async def open(cls, path: Path) -> DuckDBStore:
-        """Open the store at `path`, making the file if there is none."""
-        return cls(await asyncio.to_thread(_connect, path), path)
+    async def open(
+        cls, path: Path, keep_ms: Mapping[Level, int], hot_rows: int = MOST_ROWS
+    ) -> DuckDBStore:
+        """Open the store at `path`, making the file if there is none.
+
+        Args:
+            path: The DuckDB file; segments are in a folder beside it.
+            keep_ms: How long rows of each level are kept, milliseconds.
+            hot_rows: How many rows of a day wait at most for being compacted.
+        """
+        return cls(await asyncio.to_thread(_connect, path), path, keep_ms, hot_rows)
 
     async def load(self, catalogue: Catalogue) -> None:
         """Fill the catalogue with what the store holds."""
-        metrics, series = await self._read(self._load)
+        metrics, series = await self._read(_load)
         for metric in metrics:
             catalogue.restore(metric, series.get(metric.name, []))
 
@@ -92,172 +100,251 @@ class DuckDBStore(Store):
     async def append(self, append: Append) -> None:
         """Write rows, roll-ups, catalogue and offset in one transaction."""
         started = time.perf_counter()
-        closed = max(self._closed_before, append.closed_before // MINUTE_MS * MINUTE_MS)
-        work = _Transaction(self._connection, append, self._closed_before, closed)
-        await asyncio.get_running_loop().run_in_executor(self._writer, work.run)
-        self._log_id, self._offset, self._closed_before = append.log_id, append.offset, closed
+        await self._write(lambda: self._append(append))
         self._appended_rows += len(append.rows.time)
         self._append_seconds += time.perf_counter() - started
 
     async def rows_since(self, start: int) -> Rows:
         """Raw rows from `start` on, oldest first."""
-        sql = "SELECT series, time, value FROM points WHERE time >= ? ORDER BY time"
-        columns = await self._read(lambda db: db.execute(sql, [start]).fetchnumpy())
-        return Rows(columns["series"].astype(np.int64), columns["time"], columns["value"])
+        return await self._rows("", start, 1 << 62)
+
+    async def rows_of(self, series: Ints, start: int, end: int) -> Rows:
+        """Raw rows of these series in `[start, end)`, oldest first."""
+        if not len(series):
+            return _NO_ROWS
+        return await self._rows("SEMI JOIN chosen USING (series)", start, end, series)
+
+    async def last_before(self, series: Ints, time: int) -> Rows:
+        """The newest raw row of each of these series before `time`.
+
+        Looks at the last day first: hardly ever is there anything more to find out.
+        """
+        recent = await self._last(series, time - DAY_MS, time)
+        rest = np.setdiff1d(series, recent.series)
+        if not len(rest):
+            return recent
+        older = await self._last(rest, 0, time - DAY_MS)
+        return Rows(
+            np.concatenate((recent.series, older.series)),
+            np.concatenate((recent.time, older.time)),
+            np.concatenate((recent.value, older.value)),
+        )
 
     async def partials(self, selection: Selection, span: Span) -> Partials:
         """Partials of the selected rows by group and bucket."""
-        sql, values = _select(selection, span, self._closed_before)
-        columns = await self._read(lambda db: db.execute(sql, values).fetchnumpy())
-        return _partials(columns)
+        if not len(selection.series):
+            return partials.empty()
+        return await self._read(lambda db: self._scan(selection, span).partials(db))
+
+    async def bins(self, selection: Selection, span: Span, *, distribution: bool) -> Binned:
+        """Histogram bins of the selected rows by group and bucket."""
+        if not len(selection.series):
+            return Binned(histogram.empty(), self._offset)
+
+        def read(db: duckdb.DuckDBPyConnection) -> Binned:
+            with transaction(db):
+                progress = db.execute("SELECT log_offset FROM progress").fetchall()
+                found = self._scan(selection, span).bins(db, distribution=distribution)
+            return Binned(found, progress[0][0] if progress else 0)
+
+        return await self._read(read)
+
+    async def maintain(self, now_ms: int) -> None:
+        """Compact the days that are over and quiet, drop what is kept no longer."""
+        keep = {level: now_ms - kept for level, kept in self._keep_ms.items()}
+        async with self._keeping:
+            for work in await self._write(lambda: self._ledger.due(self._manifest, now_ms)):
+                await self._compact(work, keep)
+            gone = await self._write(lambda: self._expire(keep))
+            await asyncio.to_thread(segments.remove_files, self._folder, gone)
+            self._tables = await self._read(lambda db: inspection.tables(db, self._path))
+
+    async def backup(self, folder: Path, log_id: str) -> int:
+        """Copy the tables as of one moment, and link the files that belong to them."""
+        snapshot = Snapshot(self._connection.cursor(), self._folder, folder)
+
+        def copy() -> None:
+            with contextlib.closing(snapshot):
+                self._writer.submit(lambda: snapshot.take(self._manifest)).result()
+                snapshot.write()
+
+        async with self._keeping:
+            copying = asyncio.get_running_loop().run_in_executor(self._upkeep, copy)
+            try:
+                await asyncio.shield(copying)
+            except asyncio.CancelledError:
+                snapshot.interrupt()
+                await asyncio.gather(copying, return_exceptions=True)
+                raise
+        return snapshot.progress.of(log_id)
 
     def state(self) -> StoreState:
-        """Counters as of now."""
-        size = sum(p.stat().st_size for p in (self._path, _wal(self._path)) if p.exists())
-        return StoreState(self._appended_rows, self._append_seconds, size)
+        """Counters as of now; rows in tables as of the last upkeep."""
+        return StoreState(
+            self._appended_rows,
+            self._append_seconds,
+            inspection.size_of(self._path, self._manifest),
+            inspection.levels(self._manifest, self._tables, self._keep_ms),
+            self._compactions,
+            self._compaction_seconds,
+        )
+
+    def faults(self) -> list[str]:
+        """Segments that are missing or not whole."""
+        return inspection.faults(self._folder, self._manifest)
 
     async def close(self) -> None:
         """Checkpoint and close."""
-        await asyncio.to_thread(self._readers.shutdown)
+        for threads in (self._upkeep, self._readers):
+            await asyncio.to_thread(threads.shutdown)
         await asyncio.to_thread(self._writer.shutdown)
         await asyncio.to_thread(self._connection.close)
 
-    async def _read(self, work: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
-        def run() -> T:
-            with self._connection.cursor() as cursor:
-                return work(cursor)
+    def _append(self, append: Append) -> None:
+        """In the writer's thread, which alone changes the manifest."""
+        known = distributions(self._distributions, append)
+        manifest = self._manifest
+        now = max(append.closed_before, manifest.closed_before)
+        raw_from = now - self._keep_ms[Level.RAW]
+        work = Appending(self._connection, append, manifest, raw_from, known, self._ledger.sealed)
+        written = work.run()
+        self._manifest, self._distributions = written, known
+        self._log_id, self._offset = append.log_id, append.offset
+        self._ledger.note(written, append.rows, now)
 
-        return await asyncio.get_running_loop().run_in_executor(self._readers, run)
+    async def _compact(self, work: Work, keep: Mapping[Level, int]) -> None:
+        started = time.perf_counter()
+        manifest = self._manifest
 
-    def _progress(self) -> tuple[str, int, int]:
-        row = self._connection.execute("SELECT * FROM progress").fetchone()
-        return (row[0], row[1], row[2]) if row else ("", 0, 0)
+        def rewrite(db: duckdb.DuckDBPyConnection) -> compaction.Rewritten:
+            return Compaction(db, self._folder, manifest, keep, work).rewrite()
 
-    def _load(
-        self, db: duckdb.DuckDBPyConnection
-    ) -> tuple[list[Metric], dict[str, list[NewSeries]]]:
-        series: dict[str, list[NewSeries]] = {}
-        for number, name, tags in db.execute("SELECT id, name, tags FROM series").fetchall():
-            key = SeriesKey.of(name, msgspec.json.decode(tags, type=dict[str, str]))
-            series.setdefault(name, []).append(NewSeries(number, key))
-        return [_metric(row) for row in db.execute("SELECT * FROM metrics").fetchall()], series
+        done = await self._read(rewrite, self._upkeep)
+        await self._write(lambda: self._swap(done))
+        await asyncio.to_thread(segments.remove_files, self._folder, done.replaced)
+        self._compactions += 1
+        self._compaction_seconds += time.perf_counter() - started
 
+    def _swap(self, done: compaction.Rewritten) -> None:
+        with self._swapping:
+            self._manifest = compaction.swap(self._connection, done, self._manifest)
+        self._ledger.drop(done.sealed)
 
-class _Transaction:
-    """One append, in the writer's thread."""
+    def _expire(self, keep: Mapping[Level, int]) -> tuple[segments.Segment, ...]:
+        with self._swapping:
+            self._manifest, gone = compaction.expire(self._connection, keep, self._manifest)
+        return gone
 
-    def __init__(
-        self, db: duckdb.DuckDBPyConnection, append: Append, closed: int, now_closed: int
-    ) -> None:
-        self._db = db
-        self._append = append
-        self._closed = closed
-        self._now_closed = now_closed
+    def _scan(self, selection: Selection, span: Span) -> Scan:
+        return Scan(self._manifest, self._folder, selection, span)
 
-    def run(self) -> None:
-        self._db.execute("BEGIN")
+    async def _rows(self, join: str, start: int, end: int, series: Ints | None = None) -> Rows:
+        def read(db: duckdb.DuckDBPyConnection) -> Rows:
+            if series is not None:
+                db.register("chosen", {"series": series.astype(np.int32)})
+            sql = f"SELECT series, time, value FROM ({self._raw(start, end)}) {join} ORDER BY time"  # noqa: S608
+            return _as_rows(db.execute(sql).fetchnumpy())
+
+        return await self._read(read)
+
+    async def _last(self, series: Ints, start: int, end: int) -> Rows:
+        def read(db: duckdb.DuckDBPyConnection) -> Rows:
+            db.register("chosen", {"series": series.astype(np.int32)})
+            sql = (
+                "SELECT series, max(time) AS time, arg_max(value, time) AS value "  # noqa: S608
+                f"FROM ({self._raw(start, end)}) SEMI JOIN chosen USING (series) GROUP BY series"
+            )
+            return _as_rows(db.execute(sql).fetchnumpy())
+
+        return await self._read(read)
+
+    def _raw(self, start: int, end: int) -> str:
+        """A relation of all raw rows in `[start, end)`."""
+        manifest = self._manifest
+        sources = [hot.points for hot in manifest.hot_in(start, end)]
+        stored = manifest.segments_in(Level.RAW, start, end, binned=False)
+        sources += segments.relations(self._folder, stored)
+        inside = f"WHERE time >= {start} AND time < {end}"
+        selects = [f"SELECT series, time, value FROM {source} {inside}" for source in sources]  # noqa: S608
+        return " UNION ALL ".join(selects or [_NO_ROWS_SQL])
+
+    async def _write(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._writer, work)
+
+    async def _read(
+        self,
+        work: Callable[[duckdb.DuckDBPyConnection], T],
+        threads: ThreadPoolExecutor | None = None,
+    ) -> T:
+        """Run it on a connection of its own; where the caller gives up, so does DuckDB."""
+        cursor = self._connection.cursor()
+        reading = asyncio.get_running_loop().run_in_executor(
+            threads or self._readers, self._settled, work, cursor
+        )
         try:
-            self._write()
-            self._db.execute("COMMIT")
-        except BaseException:
-            # A commit that fails has ended the transaction itself.
-            with contextlib.suppress(duckdb.TransactionException):
-                self._db.execute("ROLLBACK")
+            return await reading
+        except asyncio.CancelledError:
+            cursor.interrupt()
             raise
 
-    def _write(self) -> None:
-        self._write_catalogue()
-        rows = self._append.rows
-        if len(rows.time):
-            self._insert("points", _ordered(rows))
-        late = rows.time < self._closed
-        if late.any():
-            partials = fold(rows.series[late], rows.time[late], rows.value[late], MINUTE_MS)
-            self._insert("rollup_1m", _columns(partials))
-        if self._now_closed > self._closed:
-            span = {"width": MINUTE_MS, "start": self._closed, "end": self._now_closed}
-            self._db.execute(_CLOSE_MINUTES, span)
-        self._db.execute("DELETE FROM progress")
-        progress = [self._append.log_id, self._append.offset, self._now_closed]
-        self._db.execute("INSERT INTO progress VALUES (?, ?, ?)", progress)
+    def _settled(
+        self, work: Callable[[duckdb.DuckDBPyConnection], T], cursor: duckdb.DuckDBPyConnection
+    ) -> T:
+        """What `work` returns; again where what it read from was swapped meanwhile."""
+        with cursor:
+            for _ in range(_MOST_TRIES - 1):
+                manifest = self._manifest
+                try:
+                    return work(cursor)
+                except (duckdb.CatalogException, duckdb.IOException):
+                    with self._swapping:
+                        if self._manifest is manifest:
+                            raise
+            return work(cursor)
 
-    def _write_catalogue(self) -> None:
-        if self._append.series:
-            rows = [(s.id, s.key.name, _json(dict(s.key.tags))) for s in self._append.series]
-            self._db.executemany("INSERT INTO series VALUES (?, ?, ?)", rows)
-        if self._append.metrics:
-            metrics = [_metric_row(metric) for metric in self._append.metrics]
-            self._db.executemany("INSERT OR REPLACE INTO metrics VALUES (?, ?, ?, ?, ?)", metrics)
+    def _progress(self) -> tuple[str, int]:
+        rows = self._connection.execute("SELECT log_id, log_offset FROM progress").fetchall()
+        return (rows[0][0], rows[0][1]) if rows else ("", 0)
 
-    def _insert(self, table: str, columns: dict[str, Any]) -> None:
-        self._db.register("incoming", columns)
-        self._db.execute(f"INSERT INTO {table} SELECT * FROM incoming")  # noqa: S608
-        self._db.unregister("incoming")
+    def _known_distributions(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        sql = "SELECT id, type = 'distribution' AS is_one FROM series"
+        columns = self._connection.execute(sql).fetchnumpy()
+        known = np.zeros(int(np.max(columns["id"], initial=-1)) + 1, bool)
+        known[columns["id"]] = columns["is_one"]
+        return known
+
+
+_NO_ROWS = Rows(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
+_NO_ROWS_SQL = "SELECT 0::INTEGER AS series, 0::BIGINT AS time, 0::DOUBLE AS value WHERE false"
 
 
 def _connect(path: Path) -> duckdb.DuckDBPyConnection:
+    folder = segments.folder_of(path)
+    folder.mkdir(mode=0o700, exist_ok=True)
     connection = duckdb.connect(str(path))
     connection.execute("SET memory_limit = '1GB'")
     connection.execute("SET preserve_insertion_order = false")
-    connection.execute(_SCHEMA)
+    connection.execute("SET parquet_metadata_cache = true")
+    connection.execute(SCHEMA)
+    formats.upgrade(connection)
     path.chmod(0o600)
     return connection
 
 
-def _wal(path: Path) -> Path:
-    return path.with_name(path.name + ".wal")
+def _as_rows(columns: Mapping[str, Any]) -> Rows:
+    data = {name: np.ma.getdata(column) for name, column in columns.items()}
+    return Rows(data["series"].astype(np.int64), data["time"], data["value"])
 
 
-def _ordered(rows: Rows) -> dict[str, Any]:
-    """Rows by series, then time: a query for one series then reads a few row groups only."""
-    order = np.lexsort((rows.time, rows.series))
-    series = rows.series[order].astype(np.int32)
-    return {"series": series, "time": rows.time[order], "value": rows.value[order]}
-
-
-def _columns(rows: Partials) -> dict[str, Any]:
-    return {
-        "series": rows.key.astype(np.int32),
-        "bucket": rows.bucket,
-        "count": rows.count,
-        "total": rows.total,
-        "low": rows.low,
-        "high": rows.high,
-        "last": rows.last,
-        "last_at": rows.last_at,
-    }
-
-
-def _select(selection: Selection, span: Span, closed_before: int) -> tuple[str, dict[str, Any]]:
-    """The statement and its parameters: the branches it needs, merged by group and bucket."""
-    parts = split(span, closed_before)
-    values: dict[str, Any] = {
-        "series": selection.series.tolist(),
-        "groups": selection.group.tolist(),
-        "width": span.width_ms,
-    }
-    branches = []
-    if parts.rolled:
-        branches.append(_ROLLED)
-        values["rolled_from"], values["rolled_to"] = parts.rolled
-    for i, (start, end) in enumerate(parts.raw):
-        branches.append(_RAW.format(start=f"$from_{i}", end=f"$to_{i}"))
-        values[f"from_{i}"], values[f"to_{i}"] = start, end
-    union = " UNION ALL ".join(branches)
-    return _MERGE.format(union=union), values
-
-
-_MERGE = """
-WITH chosen AS (SELECT unnest($series::INTEGER[]) AS series, unnest($groups::BIGINT[]) AS grp),
-parts(grp, b, n, total, low, high, last, last_at) AS ({union})
-SELECT grp AS key, b AS bucket, sum(n)::BIGINT AS count, sum(total) AS total, min(low) AS low,
-       max(high) AS high, arg_max(last, last_at) AS last, max(last_at) AS last_at
-FROM parts GROUP BY ALL ORDER BY key, bucket
-"""
-
-
-def _partials(columns: dict[str, Any]) -> Partials:
-    return Partials(**{name: np.ma.getdata(column) for name, column in columns.items()})
+def _load(
+    db: duckdb.DuckDBPyConnection,
+) -> tuple[list[Metric], dict[str, list[NewSeries]]]:
+    series: dict[str, list[NewSeries]] = {}
+    rows = db.execute("SELECT id, name, tags, type FROM series").fetchall()
+    for number, name, tags, kind in rows:
+        key = SeriesKey.of(name, msgspec.json.decode(tags, type=dict[str, str]))
+        series.setdefault(name, []).append(NewSeries(number, key, MetricType(kind)))
+    return [_metric(row) for row in db.execute("SELECT * FROM metrics").fetchall()], series
 
 
 def _metric(row: tuple[Any, ...]) -> Metric:
@@ -266,10 +353,10 @@ def _metric(row: tuple[Any, ...]) -> Metric:
     return Metric(name, MetricType(kind), first_seen, last_seen, described)
 
 
-def _metric_row(metric: Metric) -> tuple[str, str, int, int, str]:
-    described = _json(metric.metadata)
-    return metric.name, metric.type.value, metric.first_seen, metric.last_seen, described
-
-
-def _json(value: object) -> str:
-    return msgspec.json.encode(value).decode()
+def _states(db: duckdb.DuckDBPyConnection, manifest: segments.Manifest) -> dict[Hot, HotState]:
+    """How full the tables are that an earlier run of the server left."""
+    states = {}
+    for hot in manifest.hot:
+        sql = f"SELECT count(*), coalesce(max(time), 0) FROM {hot.points}"  # noqa: S608
+        states[hot] = HotState(*db.execute(sql).fetchall()[0])
+    return states

@@ -1,30 +1,52 @@
-"""Which rows answer which part of a range: rolled-up ones where they are whole, raw ones else."""
+"""Which levels answer which part of a range: as coarse as its buckets and edges allow. Pure."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from nowline.model.query import MINUTE_MS
+from nowline.model.level import Level
 from nowline.store.base import Span
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
-    """Disjoint ranges `[start, end)` that cover a span: `rolled` in whole minutes, the rest raw."""
+class Part:
+    """`[start, end)`, whole buckets of `level`."""
 
-    rolled: tuple[int, int] | None
-    raw: list[tuple[int, int]]
+    level: Level
+    start: int
+    end: int
 
 
-def split(span: Span, closed_before: int) -> Parts:
-    """Cover the span with roll-ups as far as its buckets allow and minutes are closed.
+def cover(span: Span, levels: Sequence[Level]) -> list[Part]:
+    """Disjoint parts that make up the span, in order of time.
 
-    A minute that the span cuts, and every minute not closed yet, is read from raw rows, so the
-    answer is that of the raw rows exactly.
+    What lies in whole buckets of the coarsest level that the span's buckets are made of is read
+    from that level, the edges from finer ones, so the answer is that of the raw rows exactly.
+
+    Args:
+        span: The range and the bucket width.
+        levels: What there is, from fine to coarse; the first one answers whatever is left.
     """
-    first = -(-span.start // MINUTE_MS) * MINUTE_MS
-    last = min(span.end, closed_before) // MINUTE_MS * MINUTE_MS
-    if span.width_ms % MINUTE_MS or first >= last:
-        return Parts(None, [(span.start, span.end)])
-    edges = [(span.start, first), (last, span.end)]
-    return Parts((first, last), [(start, end) for start, end in edges if start < end])
+    fitting = [level for level in levels if span.width_ms % level.width_ms == 0]
+    return _cover(span.start, span.end, fitting or list(levels[:1]))
+
+
+def _cover(start: int, end: int, levels: Sequence[Level]) -> list[Part]:
+    if start >= end:
+        return []
+    *finer, level = levels
+    if not finer:
+        return [Part(level, start, end)]
+    width = level.width_ms
+    first, last = -(-start // width) * width, end // width * width
+    if first >= last:
+        return _cover(start, end, finer)
+    middle = [Part(level, first, last)]
+    return [*_cover(start, first, finer), *middle, *_cover(last, end, finer)]
+
+
+def outline(parts: Sequence[Part]) -> tuple[int, int]:
+    """The stretch of the parts that are not raw, `(0, 0)` if all are: they lie side by side."""
+    rolled = [part for part in parts if part.level is not Level.RAW]
+    return (rolled[0].start, rolled[-1].end) if rolled else (0, 0)

@@ -1,4 +1,4 @@
-"""A span is cut into parts that cover it exactly, once, and by whole closed minutes only."""
+"""Which levels answer which part of a range."""
 
 from __future__ import annotations
 
@@ -7,50 +7,54 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nowline.model.query import MINUTE_MS
+from nowline.model.level import Level
+from nowline.model.query import DAY_MS, HOUR_MS, MINUTE_MS
 from nowline.store.base import Span
-from nowline.store.levels import Parts, split
+from nowline.store.levels import Part, cover, outline
 
-moments = st.integers(0, 20 * MINUTE_MS)
-widths = st.sampled_from([1_000, 7_000, 90_000, MINUTE_MS, 5 * MINUTE_MS, 60 * MINUTE_MS])
+LEVELS = list(Level)
 
 
-@given(moments, st.integers(1, 20 * MINUTE_MS), widths, st.integers(0, 40 * MINUTE_MS))
-def test_parts_are_disjoint_and_cover_the_span(
-    start: int, length: int, width: int, closed: int
+def test_whole_buckets_come_from_the_coarsest_level_and_edges_from_finer_ones() -> None:
+    start, end = DAY_MS - MINUTE_MS - 1, 3 * DAY_MS + HOUR_MS
+    assert cover(Span(start, end, DAY_MS), LEVELS) == [
+        Part(Level.RAW, start, DAY_MS - MINUTE_MS),
+        Part(Level.MINUTE, DAY_MS - MINUTE_MS, DAY_MS),
+        Part(Level.DAY, DAY_MS, 3 * DAY_MS),
+        Part(Level.HOUR, 3 * DAY_MS, end),
+    ]
+
+
+def test_buckets_that_no_level_fits_into_are_read_raw() -> None:
+    assert cover(Span(0, DAY_MS, 7_000), LEVELS) == [Part(Level.RAW, 0, DAY_MS)]
+
+
+def test_levels_that_there_are_not_are_passed_over() -> None:
+    parts = cover(Span(0, DAY_MS + MINUTE_MS, HOUR_MS), [Level.RAW, Level.HOUR])
+    assert parts == [Part(Level.HOUR, 0, DAY_MS), Part(Level.RAW, DAY_MS, DAY_MS + MINUTE_MS)]
+
+
+def test_the_outline_is_what_is_not_raw() -> None:
+    parts = cover(Span(1, 2 * HOUR_MS - 1, HOUR_MS), LEVELS)
+    assert outline(parts) == (MINUTE_MS, 2 * HOUR_MS - MINUTE_MS)
+    assert outline(cover(Span(1, MINUTE_MS, HOUR_MS), LEVELS)) == (0, 0)
+
+
+@given(
+    st.integers(0, 3 * DAY_MS),
+    st.integers(1, 3 * DAY_MS),
+    st.sampled_from([1_000, MINUTE_MS, 10 * MINUTE_MS, HOUR_MS, DAY_MS]),
+    st.sets(st.sampled_from(LEVELS[1:])),
+)
+def test_parts_lie_side_by_side_in_whole_buckets(
+    start: int, length: int, width: int, extra: set[Level]
 ) -> None:
-    span = Span(start, start + length, width)
-    parts = split(span, closed)
-    ranges = sorted([*parts.raw, *([parts.rolled] if parts.rolled else [])])
-    assert all(first < last for first, last in ranges)
-    assert (ranges[0][0], ranges[-1][1]) == (span.start, span.end)
-    assert all(one[1] == other[0] for one, other in pairwise(ranges))
-
-
-@given(moments, st.integers(1, 20 * MINUTE_MS), widths, st.integers(0, 40 * MINUTE_MS))
-def test_rolled_minutes_are_whole_closed_and_of_a_width_they_fit(
-    start: int, length: int, width: int, closed: int
-) -> None:
-    rolled = split(Span(start, start + length, width), closed).rolled
-    if rolled:
-        assert rolled[0] % MINUTE_MS == rolled[1] % MINUTE_MS == width % MINUTE_MS == 0
-        assert rolled[1] <= closed
-
-
-@given(moments, st.integers(3 * MINUTE_MS, 20 * MINUTE_MS))
-def test_what_can_be_rolled_is(start: int, length: int) -> None:
-    end = start + length
-    parts = split(Span(start, end, MINUTE_MS), end)
-    assert parts.rolled == (-(-start // MINUTE_MS) * MINUTE_MS, end // MINUTE_MS * MINUTE_MS)
-    assert sum(last - first for first, last in parts.raw) < 2 * MINUTE_MS
-
-
-def test_known_spans() -> None:
-    minute = MINUTE_MS
-    assert split(Span(0, 2 * minute, minute), 2 * minute) == Parts((0, 2 * minute), [])
-    assert split(Span(0, 2 * minute, minute), 0) == Parts(None, [(0, 2 * minute)])
-    assert split(Span(0, 2 * minute, 1_000), 2 * minute) == Parts(None, [(0, 2 * minute)])
-    assert split(Span(1, 3 * minute - 1, minute), 3 * minute) == Parts(
-        (minute, 2 * minute), [(1, minute), (2 * minute, 3 * minute - 1)]
-    )
-    assert split(Span(5, 10, minute), minute) == Parts(None, [(5, 10)])
+    levels = [Level.RAW, *(level for level in LEVELS if level in extra)]
+    parts = cover(Span(start, start + length, width), levels)
+    assert (parts[0].start, parts[-1].end) == (start, start + length)
+    assert all(one.end == other.start for one, other in pairwise(parts))
+    for part in parts:
+        assert part.level in levels
+        assert part.start < part.end
+        assert width % part.level.width_ms == 0 or part.level is Level.RAW
+        assert part.start % part.level.width_ms == part.end % part.level.width_ms == 0
