@@ -34,6 +34,7 @@ def test_an_entry_tells_all_of_a_metric(reader: httpx.Client) -> None:
         "unit": "ms",
         "tags": ["a", "b"],
         "series": 2,
+        "overflow": False,
         "first_seen": rfc3339(BASE),
         "last_seen": rfc3339(BASE + 5),
         "metadata": {"unit": "ms", "description": "how long"},

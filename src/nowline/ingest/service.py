@@ -40,7 +40,7 @@ class Ingest:
 
     Args:
         bus: The log that makes them durable.
-        catalogue: Holds the first type of each metric.
+        catalogue: Holds the first type of each metric, and says how many there may be.
         clock: Tells which rows are too old or too far ahead.
         keep_ms: How long the longest level is kept; older rows are refused.
     """
@@ -98,20 +98,28 @@ class Ingest:
         place = np.full(len(columns.labels), -1, np.int64)
         places: dict[bytes, int] = {}
         types: list[MetricType] = []
+        faults: dict[int, str] = {}
         for at in np.unique(columns.label[good]).tolist():
             label = columns.labels[at]
-            fault = label_fault(label) or self._type_fault(label)
+            fault = label_fault(label) or self._metric_fault(label)
             if fault:
-                _reject(columns, good & (columns.label == at), fault, rejected)
+                faults[at] = fault
                 continue
             key = SeriesKey.of(label.name, label.tags).encode()
             if key not in places:
                 places[key] = len(places)
                 types.append(self._catalogue.type_for(label.name, label.type))
             place[at] = places[key]
+        bad = good & np.isin(columns.label, list(faults))
+        for index, at in zip(columns.index[bad].tolist(), columns.label[bad].tolist(), strict=True):
+            rejected.append(Rejected(index, faults[at]))
         return list(places), types, place
 
-    def _type_fault(self, label: Label) -> str | None:
+    def _metric_fault(self, label: Label) -> str | None:
+        """Why the metric takes no such row; a new one gets its type here."""
+        if not self._catalogue.admits(label.name):
+            most = self._catalogue.limits.metrics
+            return f"name: there are {most} metrics already, as many as there may be"
         kind = self._catalogue.type_for(label.name, label.type)
         if label.type is None or label.type is kind:
             return None

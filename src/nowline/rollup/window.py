@@ -6,12 +6,14 @@ Pure: no clock, no I/O. Live frames and the newest part of every query are made 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from nowline.model.partials import Floats, Ints, Partials, concatenate, fold, merge
 from nowline.model.query import SECOND_MS
+from nowline.store.base import Rows
 from nowline.store.catalogue import Selection
 
 # A second that many batches wrote into is merged again when it has this many pieces.
@@ -37,32 +39,98 @@ class Change:
     offset: int
 
 
+@dataclass(frozen=True, slots=True)
+class Fresh:
+    """Rows as they came in that the store may not have yet; increases are not among them.
+
+    Attributes:
+        series: Series ids.
+        time: Epoch milliseconds.
+        value: The values.
+        offset: For each row, the log's offset of its batch, ascending.
+    """
+
+    series: Ints
+    time: Ints
+    value: Floats
+    offset: Ints
+
+
+@dataclass(frozen=True, slots=True)
+class _Late:
+    """The series that got rows from before the windows in one fold, and its offset."""
+
+    series: Ints
+    offset: int
+
+
 class Windows:
     """Seconds from `start` on, each with the partials of all rows that fell into it.
 
     Every row with a time of `start` or later that was folded is in here; older rows are the
-    store's. A late row older than that leaves only its `Change`.
+    store's. A late row older than that leaves only its `Change`. `offset` is the log's offset up to
+    which everything was folded.
     """
 
     def __init__(self, start: int) -> None:
         self.start = start
+        self.offset = 0
         self.position = 0
         self._seconds: dict[int, list[Partials]] = {}
         self._changes: deque[Change] = deque()
         self._forgotten = 0
+        self._fresh: deque[Fresh] = deque()
+        self._late: deque[_Late] = deque()
+        self._late_listeners: list[Callable[[Ints], None]] = []
 
     @property
     def cells(self) -> int:
         """How many (series, second) cells are held, pieces counted apart."""
         return sum(len(piece) for pieces in self._seconds.values() for piece in pieces)
 
+    @property
+    def fresh(self) -> list[Fresh]:
+        """The rows that were folded and may not be in the store yet, oldest first."""
+        return list(self._fresh)
+
+    def on_late(self, listener: Callable[[Ints], None]) -> None:
+        """Tell the listener which series got rows from before the windows.
+
+        It is called with distinct ids when they are folded, and again when the store has them:
+        what was read from the store between the two is out of date too.
+        """
+        self._late_listeners.append(listener)
+
     def fold(
-        self, series: Ints, time: Ints, value: Floats, *, received_ms: int, offset: int
+        self,
+        series: Ints,
+        time: Ints,
+        value: Floats,
+        *,
+        received_ms: int,
+        offset: int | Ints,
+        increases: Rows | None = None,
     ) -> None:
-        """Take in the rows of one batch."""
-        cells = fold(series, time, value, SECOND_MS)
+        """Take in rows.
+
+        Args:
+            series: Series ids.
+            time: Epoch milliseconds.
+            value: The values.
+            received_ms: When the newest of the rows came in.
+            offset: The log's offset of all rows, or of each, ascending.
+            increases: Rows of companions that these rows make.
+        """
+        if not len(time):
+            return
+        offsets = np.broadcast_to(np.asarray(offset, np.int64), time.shape)
+        newest = self.offset = int(offsets[-1])
+        self._fresh.append(Fresh(series, time, value, offsets))
+        rows = _with(Rows(series, time, value), increases)
+        self._tell_late(_Late(np.unique(rows.series[rows.time < self.start]), newest))
+        cells = fold(rows.series, rows.time, rows.value, SECOND_MS)
         self.position += 1
-        change = Change(self.position, cells.key, cells.bucket, received_ms, offset)
+        change = Change(self.position, cells.key, cells.bucket, received_ms, newest)
         self._changes.append(change)
         self._place(cells)
 
@@ -105,6 +173,19 @@ class Windows:
             del self._seconds[second]
         while self._changes and _is_done_with(self._changes[0], changes_before, stored):
             self._forgotten = self._changes.popleft().position
+        while self._fresh and self._fresh[0].offset[-1] <= stored:
+            self._fresh.popleft()
+        while self._late and self._late[0].offset <= stored:
+            self._tell(self._late.popleft().series)
+
+    def _tell_late(self, late: _Late) -> None:
+        if len(late.series):
+            self._late.append(late)
+            self._tell(late.series)
+
+    def _tell(self, late: Ints) -> None:
+        for listener in self._late_listeners:
+            listener(late)
 
     def _place(self, cells: Partials) -> None:
         for second in np.unique(cells.bucket).tolist():
@@ -122,6 +203,16 @@ class Windows:
         else:
             wanted = [s for s in range(first, end, SECOND_MS) if s in self._seconds]
         return [piece for second in wanted for piece in self._seconds[second]]
+
+
+def _with(rows: Rows, more: Rows | None) -> Rows:
+    if more is None or not len(more.time):
+        return rows
+    return Rows(
+        np.concatenate((rows.series, more.series)),
+        np.concatenate((rows.time, more.time)),
+        np.concatenate((rows.value, more.value)),
+    )
 
 
 def _is_done_with(change: Change, changes_before: int, stored: int) -> bool:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,8 @@ from nowline.bus.base import Log, Record
 from nowline.clock import Clock
 from nowline.model.batch import Batch
 from nowline.model.query import MINUTE_MS, SECOND_MS
+from nowline.rollup.increases import Increases
+from nowline.rollup.revision import concatenate, empty
 from nowline.rollup.window import Windows
 from nowline.store.base import Append, Rows, Store
 from nowline.store.catalogue import Catalogue
@@ -31,6 +35,8 @@ _READ_BYTES = 8 << 20
 _GATHER_S = 0.5
 _LATENESS_MS = 5 * SECOND_MS
 _RETRY_S = (2, 4, 8)
+_DRAIN_S = 0.02
+_DRAIN_TRIES = 100
 
 log = logging.getLogger(__name__)
 
@@ -38,12 +44,19 @@ log = logging.getLogger(__name__)
 class WindowWorker:
     """Folds every batch of the log into the windows and tells who waits for news."""
 
-    def __init__(self, bus: Log, catalogue: Catalogue, windows: Windows) -> None:
+    def __init__(
+        self, bus: Log, catalogue: Catalogue, windows: Windows, increases: Increases
+    ) -> None:
         self._bus = bus
         self._catalogue = catalogue
         self._windows = windows
+        self._increases = increases
         self._listeners: list[Callable[[], None]] = []
-        self.offset = 0
+
+    @property
+    def offset(self) -> int:
+        """How far it has read the log."""
+        return self._windows.offset
 
     def on_fold(self, listener: Callable[[], None]) -> None:
         """Call the listener after rows were folded in."""
@@ -52,12 +65,13 @@ class WindowWorker:
     def restore(self, rows: Rows, offset: int) -> None:
         """Start from what the store holds: its newest rows, and the log up to `offset`."""
         self._windows.restore(rows.series, rows.time, rows.value)
-        self.offset = offset
+        self._increases.restore(rows, self._windows.start)
+        self._windows.offset = offset
 
     async def catch_up(self) -> None:
         """Fold in everything that the log holds now."""
         while records := await self._bus.read(self.offset, _READ_BYTES):
-            self._fold(records)
+            await self._fold(records)
 
     async def run(self) -> None:
         """Follow the log until cancelled."""
@@ -67,31 +81,49 @@ class WindowWorker:
             for listener in self._listeners:
                 listener()
 
-    def _fold(self, records: list[Record]) -> None:
+    async def _fold(self, records: list[Record]) -> None:
         """Fold what was read in one go: a fold costs much the same for one row as for thousands."""
         batches = [Batch.decode(record.blob) for record in records]
         rows = _rows(batches, self._catalogue)
+        increases = await self._increases_of(rows)
         self._windows.fold(
             rows.series,
             rows.time,
             rows.value,
             received_ms=batches[-1].received_ms,
-            offset=records[-1].offset,
+            offset=np.repeat([record.offset for record in records], [len(b) for b in batches]),
+            increases=increases,
         )
-        self.offset = records[-1].offset
+        self._windows.offset = records[-1].offset
+
+    async def _increases_of(self, rows: Rows) -> Rows:
+        try:
+            return await self._increases.of(rows)
+        except Exception as error:  # noqa: BLE001 - live data goes on while the store does not
+            log.warning("The store could not tell what came before some totals: %s", error)
+            return self._increases.of_unknown(rows)
 
 
 class StoreWriter:
     """Appends the log's rows to the store, and forgets windows that are safe there."""
 
     def __init__(
-        self, bus: Log, store: Store, catalogue: Catalogue, windows: Windows, clock: Clock
+        self,
+        bus: Log,
+        store: Store,
+        catalogue: Catalogue,
+        windows: Windows,
+        increases: Increases,
+        clock: Clock,
     ) -> None:
         self._bus = bus
         self._store = store
         self._catalogue = catalogue
         self._windows = windows
+        self._increases = increases
         self._clock = clock
+        self._gathered: Append | None = None
+        self._complete: Append | None = None
         self._closed_before = 0
         self._stopping = asyncio.Event()
         self.offset = 0
@@ -102,12 +134,17 @@ class StoreWriter:
         self.offset = await self._store.offset(self._bus.id)
         await self._bus.commit(STORE_GROUP, self.offset)
 
+    def restore(self, rows: Rows, start: int) -> None:
+        """Start from what the store holds: its rows of `start` and later."""
+        self._increases.restore(rows, start)
+
     async def run(self) -> None:
         """Follow the log until `stop`."""
         while not self._stopping.is_set():
             await self._either(self._bus.wait(self.offset))
             await self._either(asyncio.sleep(_GATHER_S))
             await self.flush()
+        await self._drain(self._bus.head)
         await self._save_seen()
 
     def stop(self) -> None:
@@ -115,13 +152,25 @@ class StoreWriter:
         self._stopping.set()
 
     async def flush(self) -> None:
-        """Append everything that the log holds now."""
-        while records := await self._bus.read(self.offset, _READ_BYTES):
-            if not await self._append_until_done(self._gather(records)):
+        """Append everything that the windows have.
+
+        The store is never ahead of them: what it tells the other reader of the log about samples
+        is then nothing that this one has yet to read.
+        """
+        while gathered := await self._gather():
+            if not await self._until_done(partial(self._append, gathered)):
                 return
-            self.offset = records[-1].offset
             await self._bus.commit(STORE_GROUP, self.offset)
+            self._forget()
         self._forget()
+
+    async def _drain(self, offset: int) -> None:
+        """Append up to this offset, if the windows get there soon; else the log keeps the rest."""
+        for _ in range(_DRAIN_TRIES):
+            if self.failures or self.offset >= offset:
+                return
+            await asyncio.sleep(_DRAIN_S)
+            await self.flush()
 
     async def _either(self, wait: Coroutine[Any, Any, None]) -> None:
         """Wait for the given coroutine or for `stop`, whichever is first."""
@@ -133,18 +182,18 @@ class StoreWriter:
     async def _stopped(self) -> None:
         await self._stopping.wait()
 
-    async def _append_until_done(self, append: Append) -> bool:
-        """Append, however often it takes; False when it failed and the server stops."""
-        while not await self._append(append):
+    async def _until_done(self, work: Callable[[], Awaitable[None]]) -> bool:
+        """Do it, however often it takes; False when it failed and the server stops."""
+        while not await self._try(work):
             if self._stopping.is_set():
                 return False
             delay = _RETRY_S[min(self.failures, len(_RETRY_S)) - 1]
             await self._either(asyncio.sleep(delay))
         return True
 
-    async def _append(self, append: Append) -> bool:
+    async def _try(self, work: Callable[[], Awaitable[None]]) -> bool:
         try:
-            await self._store.append(append)
+            await work()
         except Exception as error:  # noqa: BLE001 - whatever it is, the rows stay in the log
             self.failures += 1
             log.warning("The store refused an append, failure %d: %s", self.failures, error)
@@ -158,15 +207,33 @@ class StoreWriter:
             return
         metrics, series = self._catalogue.take_unsaved(with_seen=True)
         closed = self._closed_before
-        nothing = Rows(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
-        await self._append(Append(nothing, metrics, series, self._bus.id, self.offset, closed))
+        append = Append(empty(), metrics, series, self._bus.id, self.offset, closed)
+        await self._try(lambda: self._store.append(append))
 
-    def _gather(self, records: list[Record]) -> Append:
+    async def _gather(self) -> Append | None:
+        """The samples to append next, which stay the same until that is done."""
+        if self._gathered:
+            return self._gathered
+        read = await self._bus.read(self.offset, _READ_BYTES)
+        records = [record for record in read if record.offset <= self._windows.offset]
+        if not records:
+            return None
         rows = _rows([Batch.decode(record.blob) for record in records], self._catalogue)
+        self._catalogue.count_overflow(rows.series)
         closed = (self._clock.now_ms() - _LATENESS_MS) // MINUTE_MS * MINUTE_MS
         metrics, new = self._catalogue.take_unsaved(with_seen=closed > self._closed_before)
         self._closed_before = closed
-        return Append(rows, metrics, new, self._bus.id, records[-1].offset, closed)
+        self._gathered = Append(rows, metrics, new, self._bus.id, records[-1].offset, closed)
+        return self._gathered
+
+    async def _append(self, gathered: Append) -> None:
+        """Append with increases, which another attempt does not work out again."""
+        if self._complete is None:
+            rows = concatenate(gathered.rows, await self._increases.of(gathered.rows))
+            self._complete = replace(gathered, rows=rows)
+        await self._store.append(self._complete)
+        self.offset = gathered.offset
+        self._gathered = self._complete = None
 
     def _forget(self) -> None:
         now = self._clock.now_ms()

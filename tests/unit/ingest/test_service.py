@@ -17,7 +17,7 @@ from nowline.ingest.json import decode_json
 from nowline.ingest.service import Ingest, Outcome
 from nowline.model.batch import Batch
 from nowline.model.series import MetricType, Point, SeriesKey
-from nowline.store.catalogue import Catalogue
+from nowline.store.catalogue import Catalogue, Limits
 from personas import SetClock
 
 NOW = 1_800_000_000_000
@@ -28,9 +28,9 @@ Rows = list[tuple[SeriesKey, MetricType, int, float]]
 class Door:
     """An ingest on a real log, with what went through it."""
 
-    def __init__(self, bus: EmbeddedLog) -> None:
+    def __init__(self, bus: EmbeddedLog, limits: Limits | None = None) -> None:
         self.bus = bus
-        self.catalogue = Catalogue()
+        self.catalogue = Catalogue(limits)
         self.ingest = Ingest(bus, self.catalogue, SetClock(NOW), KEEP_MS)
 
     async def accept(self, *rows: object) -> Outcome:
@@ -176,3 +176,16 @@ async def _every_row_is_durable_or_named(bodies: list[list[dict[str, object]]]) 
         taken = door.ingest.taken
         assert (taken.batches, taken.accepted) == (len(bodies), len(expected))
         await bus.close()
+
+
+async def test_past_the_limit_of_metrics_rows_of_new_ones_are_refused(tmp_path: Path) -> None:
+    bus = await EmbeddedLog.open(tmp_path / "log.sqlite")
+    door = Door(bus, Limits(metrics=2))
+    outcome = await door.accept(row("a"), row("b"), row("c"), row("a"), row("c"))
+    assert outcome.accepted == 3
+    assert [r.index for r in outcome.rejected] == [2, 4]
+    assert {r.error for r in outcome.rejected} == {
+        "name: there are 2 metrics already, as many as there may be"
+    }
+    assert (await door.accept(row("b"), row("d"))).accepted == 1
+    await bus.close()

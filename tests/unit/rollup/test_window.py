@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from nowline.rollup.window import Windows
+from nowline.store.base import Rows
 from reference import Row, assert_equal, cells, columns, selection
 
 START = 1_000_000
@@ -163,6 +164,19 @@ class Forgetting(RuleBasedStateMachine):
         assert self.windows.start <= min(waiting, default=END)
 
     @invariant()
+    def every_row_that_is_not_stored_is_fresh(self) -> None:
+        told = [
+            (int(offset), Row(int(series), int(time), float(value)))
+            for piece in self.windows.fresh
+            for offset, series, time, value in zip(
+                piece.offset, piece.series, piece.time, piece.value, strict=True
+            )
+        ]
+        rows = [(taken.offset, row) for taken in self.taken for row in taken.rows]
+        assert told == rows[len(rows) - len(told) :]
+        assert {row for row in rows if row[0] > self.stored} <= set(told)
+
+    @invariant()
     def changes_are_the_newest_batches_without_a_gap(self) -> None:
         for position in range(len(self.taken) + 1):
             changes = self.windows.changes_since(position)
@@ -182,3 +196,49 @@ def test_equal_times_keep_the_row_that_came_in_last() -> None:
     found = windows.partials(selection({0: 0}), START, END, 1_000)
     assert found.last.tolist() == [39.0]
     assert np.array_equal(found.count, [40])
+
+
+def test_fresh_rows_are_dropped_when_the_store_has_all_of_a_fold() -> None:
+    windows = Windows(START)
+    rows = [Row(0, START, 1.0), Row(0, START - 9_000, 2.0), Row(1, START, 3.0)]
+    windows.fold(*columns(rows), received_ms=0, offset=np.array([1, 1, 2]))
+    fold(windows, [Row(2, START, 4.0)], offset=3)
+    before = windows.fresh
+    assert [piece.offset.tolist() for piece in before] == [[1, 1, 2], [3]]
+    windows.forget(START, changes_before=0, stored=1)
+    assert len(windows.fresh) == 2
+    windows.forget(START, changes_before=0, stored=2)
+    assert [piece.value.tolist() for piece in windows.fresh] == [[4.0]]
+    assert len(before) == 2
+
+
+def test_increases_are_rows_of_their_series_but_not_fresh() -> None:
+    windows = Windows(START)
+    samples, increases = [Row(0, START, 5.0)], [Row(1, START, 2.0), Row(1, START + 3_000, -1.0)]
+    made = Rows(*columns(increases))
+    windows.fold(*columns(samples), received_ms=0, offset=1, increases=made)
+    found = windows.partials(selection(EVERY), START, END, 1_000)
+    assert_equal(found, cells([*samples, *increases], EVERY, START, END, 1_000))
+    (change,) = windows.changes_since(0) or []
+    assert change.series.tolist() == [0, 1, 1]
+    assert [piece.series.tolist() for piece in windows.fresh] == [[0]]
+
+
+def test_late_rows_are_told_when_they_come_and_when_they_are_stored() -> None:
+    windows, told = Windows(START), list[list[int]]()
+    windows.on_late(lambda series: told.append(series.tolist()))
+    late = [Row(3, START - 1, 1.0), Row(1, START - 2_000, 1.0), Row(3, START - 5, 1.0)]
+    fold(windows, [*late, Row(0, START, 1.0)], offset=1)
+    fold(windows, [Row(2, START, 1.0)], offset=2)
+    assert told == [[1, 3]]
+    windows.forget(START, changes_before=0, stored=0)
+    assert told == [[1, 3]]
+    windows.forget(START, changes_before=0, stored=2)
+    windows.forget(START, changes_before=0, stored=2)
+    assert told == [[1, 3], [1, 3]]
+
+
+def test_a_batch_without_rows_changes_nothing() -> None:
+    windows = Windows(START)
+    fold(windows, [])
+    assert (windows.position, windows.fresh, windows.changes_since(0)) == (0, [], [])
