@@ -6,6 +6,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Double,
     ForeignKey,
     Integer,
     MetaData,
@@ -80,4 +81,16 @@ meta = Table(
     metadata,
     Column("name", String(64), primary_key=True),
     Column("value", Text, nullable=False),
+)
+
+kpis = Table(
+    "kpis",
+    metadata,
+    Column("code", String(64), primary_key=True),
+    Column("name", String(100), nullable=False),
+    Column("expression", Text, nullable=False),
+    Column("unit", String(32)),
+    Column("target", Double),
+    # A JSON array of bounds.
+    Column("rules", Text, nullable=False),
 )

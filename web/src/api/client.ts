@@ -101,6 +101,10 @@ export class Api {
     return this.#json<T>(path, { method: 'POST', ...jsonBody(body) });
   }
 
+  put<T>(path: string, body: unknown): Promise<T> {
+    return this.#json<T>(path, { method: 'PUT', ...jsonBody(body) });
+  }
+
   patch<T>(path: string, body: unknown): Promise<T> {
     return this.#json<T>(path, { method: 'PATCH', ...jsonBody(body) });
   }

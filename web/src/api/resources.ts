@@ -12,6 +12,9 @@ export type Key = Schemas['KeyView'];
 export type NewKey = Schemas['CreatedKey'];
 export type UserChange = Schemas['UserPatch'];
 export type Template = Schemas['Template'];
+export type Kpi = Schemas['Kpi'];
+export type KpiReading = Schemas['KpiReading'];
+export type Period = Schemas['Period'];
 export type CatalogueEntry = Schemas['Entry'];
 
 const id = encodeURIComponent;
@@ -59,4 +62,24 @@ export function getTemplate(api: Api, template: string): Promise<Template> {
 
 export async function runQuery(api: Api, query: unknown): Promise<Point[]> {
   return (await api.post<{ data: Point[] }>('/api/v1/metrics/query', query)).data;
+}
+
+export async function listKpis(api: Api): Promise<Kpi[]> {
+  return (await api.get<Schemas['KpiList']>('/api/v1/kpis')).kpis;
+}
+
+export function createKpi(api: Api, kpi: Kpi): Promise<Kpi> {
+  return api.post<Kpi>('/api/v1/kpis', kpi);
+}
+
+export function replaceKpi(api: Api, kpi: Kpi): Promise<Kpi> {
+  return api.put<Kpi>(`/api/v1/kpis/${id(kpi.code)}`, kpi);
+}
+
+export function deleteKpi(api: Api, code: string): Promise<void> {
+  return api.delete(`/api/v1/kpis/${id(code)}`);
+}
+
+export function readKpi(api: Api, code: string, period: Period): Promise<KpiReading> {
+  return api.get<KpiReading>(`/kpi/${id(code)}?period=${period}`);
 }

@@ -55,6 +55,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/store": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** GetStore */
+        get: operations["ApiV1StoreGetStore"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/backup": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** CreateBackup */
+        post: operations["ApiV1BackupCreateBackup"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/auth/login": {
         parameters: {
             query?: never;
@@ -330,6 +364,60 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/kpi/{code}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** KpiValue */
+        get: operations["KpiCodeKpiValue"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/kpis": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** ListKpis */
+        get: operations["ApiV1KpisListKpis"];
+        put?: never;
+        /** CreateKpi */
+        post: operations["ApiV1KpisCreateKpi"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/kpis/{code}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** GetKpi */
+        get: operations["ApiV1KpisCodeGetKpi"];
+        /** ReplaceKpi */
+        put: operations["ApiV1KpisCodeReplaceKpi"];
+        post?: never;
+        /** DeleteKpi */
+        delete: operations["ApiV1KpisCodeDeleteKpi"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/templates": {
         parameters: {
             query?: never;
@@ -407,11 +495,19 @@ export interface components {
     schemas: {
         /**
          * Aggregation
-         * @description How the rows of a bucket become one value. `count` counts rows.
+         * @description How the rows of a bucket become one value.
+         *
+         *         `count` counts rows. `rate` is per second: of a counter's sum, of a cumulative metric's
+         *         increase, of a distribution's observations, of a gauge's rise.
          * @default avg
          * @enum {string}
          */
-        Aggregation: "avg" | "sum" | "count" | "min" | "max" | "last";
+        Aggregation: "avg" | "sum" | "count" | "min" | "max" | "last" | "rate" | "p50" | "p90" | "p95" | "p99";
+        /** Bounds */
+        Bounds: {
+            min?: number | null;
+            max?: number | null;
+        };
         /** CreatedKey */
         CreatedKey: {
             id: string;
@@ -420,6 +516,12 @@ export interface components {
             created_at: string;
             secret: string;
         };
+        /**
+         * Direction
+         * @description Where a value went since the period before.
+         * @enum {string}
+         */
+        Direction: "up" | "down" | "flat";
         /** Entry */
         Entry: {
             name: string;
@@ -427,6 +529,7 @@ export interface components {
             unit: string | null;
             tags: string[];
             series: number;
+            overflow: boolean;
             first_seen: string;
             last_seen: string;
             metadata: {
@@ -447,6 +550,13 @@ export interface components {
             outcome: string;
             ip: string | null;
         };
+        /**
+         * Fill
+         * @description What stands in a bucket without rows: no point, null, zero, or the value before it.
+         * @default none
+         * @enum {string}
+         */
+        Fill: "none" | "null" | "zero" | "previous";
         /** Health */
         Health: {
             status: string;
@@ -462,6 +572,53 @@ export interface components {
             name: string;
             scopes: components["schemas"]["Scope"][];
             created_at: string;
+        };
+        /** Kpi */
+        Kpi: {
+            code: string;
+            name: string;
+            expression: string;
+            unit?: string | null;
+            target?: number | null;
+            /** @default [] */
+            rules: components["schemas"]["Bounds"][];
+        };
+        /** KpiContent */
+        KpiContent: {
+            code?: string | null;
+            name: string;
+            expression: string;
+            unit?: string | null;
+            target?: number | null;
+            /** @default [] */
+            rules: components["schemas"]["Bounds"][];
+        };
+        /** KpiList */
+        KpiList: {
+            kpis: components["schemas"]["Kpi"][];
+        };
+        /** KpiReading */
+        KpiReading: {
+            code: string;
+            name: string;
+            value: number | null;
+            previous: number | null;
+            delta: number | null;
+            delta_percent: number | null;
+            direction: components["schemas"]["Direction"] | null;
+            unit: string | null;
+            target: number | null;
+            valid: boolean | null;
+            period: components["schemas"]["Period"];
+            timestamp: string;
+        };
+        /** LevelView */
+        LevelView: {
+            level: string;
+            rows: number;
+            bytes: number;
+            oldest: string | null;
+            keep_seconds: number;
         };
         /** Login */
         Login: {
@@ -496,6 +653,13 @@ export interface components {
             password: string;
             role: components["schemas"]["Role"];
         };
+        /**
+         * Period
+         * @description What a value is for: the UTC minute, hour or day that it is now.
+         * @default day
+         * @enum {string}
+         */
+        Period: "minute" | "hour" | "day";
         /** Position */
         Position: {
             x: number;
@@ -517,6 +681,13 @@ export interface components {
             interval: string;
             /** @default 1000 */
             max_points: number;
+            /**
+             * @description An IANA name.
+             * @example Europe/Rome
+             */
+            timezone?: string | null;
+            fill?: components["schemas"]["Fill"];
+            compare?: string | null;
         };
         /** QueryBatch */
         QueryBatch: {
@@ -540,6 +711,12 @@ export interface components {
             /** Format: email */
             email: string;
             password: string;
+        };
+        /** StoreView */
+        StoreView: {
+            bytes: number;
+            levels: components["schemas"]["LevelView"][];
+            faults: string[];
         };
         /** TagValues */
         TagValues: {
@@ -720,6 +897,118 @@ export interface operations {
             };
             /** @description The credential does not allow this. */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiV1StoreGetStore: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StoreView"];
+                };
+            };
+            /** @description No valid credential was sent. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The credential does not allow this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiV1BackupCreateBackup: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A tar that ends with `manifest.json`. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-tar": string;
+                };
+            };
+            /** @description No valid credential was sent. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The credential does not allow this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It contradicts what is there. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body's type or encoding is not known. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now; see Retry-After. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The disk is full. */
+            507: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1657,9 +1946,19 @@ export interface operations {
                                 [key: string]: string;
                             };
                         }[];
+                        /** @description Where it was asked for: the earlier range, moved to today's time. */
+                        compare?: {
+                            /** Format: date-time */
+                            timestamp: string;
+                            value: number | null;
+                            tags: {
+                                [key: string]: string;
+                            };
+                        }[];
                         meta: {
                             interval: string;
-                            level: string;
+                            /** @enum {unknown} */
+                            level: "raw" | "1m" | "5m" | "1h" | "1d";
                             points: number;
                             cached: boolean;
                             took_ms: number;
@@ -1764,9 +2063,19 @@ export interface operations {
                                     [key: string]: string;
                                 };
                             }[];
+                            /** @description Where it was asked for: the earlier range, moved to today's time. */
+                            compare?: {
+                                /** Format: date-time */
+                                timestamp: string;
+                                value: number | null;
+                                tags: {
+                                    [key: string]: string;
+                                };
+                            }[];
                             meta: {
                                 interval: string;
-                                level: string;
+                                /** @enum {unknown} */
+                                level: "raw" | "1m" | "5m" | "1h" | "1d";
                                 points: number;
                                 cached: boolean;
                                 took_ms: number;
@@ -1941,6 +2250,396 @@ export interface operations {
             };
         };
     };
+    KpiCodeKpiValue: {
+        parameters: {
+            query?: {
+                /** @description What a value is for: the UTC minute, hour or day that it is now. */
+                period?: components["schemas"]["Period"];
+            };
+            header?: never;
+            path: {
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    "cache-control"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KpiReading"];
+                };
+            };
+            /** @description The input is wrong; `errors` names the fields. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No valid credential was sent. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The credential does not allow this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or not for this caller. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It would cost too much. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now; see Retry-After. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiV1KpisListKpis: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KpiList"];
+                };
+            };
+            /** @description No valid credential was sent. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The credential does not allow this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiV1KpisCreateKpi: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Kpi"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Kpi"];
+                };
+            };
+            /** @description The input is wrong; `errors` names the fields. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No valid credential was sent. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The credential does not allow this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It contradicts what is there. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body's type or encoding is not known. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiV1KpisCodeGetKpi: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Kpi"];
+                };
+            };
+            /** @description The input is wrong; `errors` names the fields. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No valid credential was sent. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The credential does not allow this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or not for this caller. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiV1KpisCodeReplaceKpi: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["KpiContent"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Kpi"];
+                };
+            };
+            /** @description The input is wrong; `errors` names the fields. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No valid credential was sent. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The credential does not allow this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or not for this caller. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body's type or encoding is not known. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiV1KpisCodeDeleteKpi: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The input is wrong; `errors` names the fields. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No valid credential was sent. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The credential does not allow this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or not for this caller. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     ApiV1TemplatesTemplateList: {
         parameters: {
             query?: never;
@@ -2051,7 +2750,7 @@ export interface operations {
                 /** @description With `metrics`. */
                 interval?: "live" | "1s" | "5s" | "30s" | "1m" | "1h" | "1d";
                 /** @description With `metrics`. */
-                aggregation?: "avg" | "sum" | "count" | "min" | "max" | "last";
+                aggregation?: "avg" | "sum" | "count" | "min" | "max" | "last" | "rate" | "p50" | "p90" | "p95" | "p99";
             };
             header?: never;
             path?: never;
@@ -2141,7 +2840,7 @@ export interface operations {
                 /** @description With `metrics`. */
                 interval?: "live" | "1s" | "5s" | "30s" | "1m" | "1h" | "1d";
                 /** @description With `metrics`. */
-                aggregation?: "avg" | "sum" | "count" | "min" | "max" | "last";
+                aggregation?: "avg" | "sum" | "count" | "min" | "max" | "last" | "rate" | "p50" | "p90" | "p95" | "p99";
             };
             header?: never;
             path?: never;

@@ -41,6 +41,11 @@ export class Session {
     return this.me?.role === 'admin';
   }
 
+  /** Whether this user may change what all users see: KPIs, dashboards. */
+  get isEditor(): boolean {
+    return this.me?.role === 'editor' || this.isAdmin;
+  }
+
   #signedIn(): void {
     this.state = 'signed-in';
     this.#readMe();

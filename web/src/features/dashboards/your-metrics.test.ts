@@ -17,6 +17,7 @@ function entry(
     first_seen,
     last_seen: first_seen,
     metadata: {},
+    overflow: false,
   };
 }
 

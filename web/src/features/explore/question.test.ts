@@ -12,6 +12,7 @@ const counter: CatalogueEntry = {
   first_seen: '',
   last_seen: '',
   metadata: {},
+  overflow: false,
 };
 
 const question: Question = {
@@ -43,16 +44,24 @@ describe('chartFor', () => {
     const { config } = chartFor({ ...question, aggregation: null }, counter);
     expect(config.queries[0]?.query).toEqual({
       metric_name: 'shop.orders',
-      aggregation: 'sum',
+      aggregation: 'rate',
       group_by: ['region'],
       filters: { source: 'demo & more' },
     });
-    expect([config.perSecond, config.unit]).toEqual([true, '/s']);
+    expect([config.zeroFill, config.unit]).toEqual([true, '/s']);
   });
 
   it('shows a level as it is', () => {
     const { config } = chartFor({ ...question, groupBy: [] }, { ...counter, type: 'gauge' });
-    expect([config.perSecond, config.unit, config.chart]).toEqual([false, '', 'area']);
+    expect([config.zeroFill, config.unit, config.chart]).toEqual([false, '', 'area']);
+  });
+
+  it('asks for what is slow of a distribution, and counts its observations per second', () => {
+    const latency: CatalogueEntry = { ...counter, type: 'distribution', unit: 'ms' };
+    const usual = chartFor({ ...question, aggregation: null }, latency).config;
+    expect([usual.queries[0]?.query.aggregation, usual.unit]).toEqual(['p95', 'ms']);
+    const rate = chartFor({ ...question, aggregation: 'rate' }, latency).config;
+    expect([rate.unit, rate.zeroFill]).toEqual(['/s', true]);
   });
 });
 

@@ -2,7 +2,19 @@ import type { CatalogueEntry, Query } from '../../live/protocol';
 import { PLAIN_CONFIG, type Widget } from '../../panels/widget';
 import { perSecond, unitOf } from '../../series/unit';
 
-export const AGGREGATIONS = ['avg', 'sum', 'count', 'min', 'max', 'last'] as const;
+export const AGGREGATIONS = [
+  'avg',
+  'sum',
+  'count',
+  'min',
+  'max',
+  'last',
+  'rate',
+  'p50',
+  'p90',
+  'p95',
+  'p99',
+] as const;
 export type Aggregation = (typeof AGGREGATIONS)[number];
 
 /** What is asked of one metric; the address of the page says all of it. */
@@ -43,7 +55,8 @@ export function writeQuestion(question: Question, around: URLSearchParams): URLS
 
 /** What says most about a metric of a type when nothing was chosen. */
 export function usualAggregation(type: string): Aggregation {
-  return type === 'counter' || type === 'cumulative' ? 'sum' : 'avg';
+  if (type === 'distribution') return 'p95';
+  return type === 'counter' || type === 'cumulative' ? 'rate' : 'avg';
 }
 
 function queryOf(question: Question, aggregation: Aggregation): Query {
@@ -60,8 +73,8 @@ function queryOf(question: Question, aggregation: Aggregation): Query {
 export function chartFor(question: Question, entry: CatalogueEntry | undefined): Widget {
   const type = entry?.type ?? 'gauge';
   const aggregation = question.aggregation ?? usualAggregation(type);
-  const counts = aggregation === 'count';
-  const rate = counts || (aggregation === 'sum' && type !== 'gauge');
+  const counts = aggregation === 'count' || (aggregation === 'rate' && type === 'distribution');
+  const adds = ['sum', 'count', 'rate'].includes(aggregation) && type !== 'gauge';
   const unit = counts ? '' : unitOf(question.metric, entry?.unit);
   return {
     id: 'explore',
@@ -71,11 +84,10 @@ export function chartFor(question: Question, entry: CatalogueEntry | undefined):
     config: {
       ...PLAIN_CONFIG,
       queries: [{ query: queryOf(question, aggregation), label: question.metric }],
-      subtitle: rate ? `${aggregation}, each second` : aggregation,
+      subtitle: aggregation === 'rate' ? 'each second' : aggregation,
       chart: question.groupBy.length > 0 ? 'line' : 'area',
-      perSecond: rate,
-      zeroFill: rate,
-      unit: rate ? perSecond(unit) : unit,
+      zeroFill: adds,
+      unit: aggregation === 'rate' ? perSecond(unit) : unit,
     },
   };
 }

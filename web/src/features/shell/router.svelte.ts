@@ -1,16 +1,19 @@
 export type Place =
   | { kind: 'dashboard'; id: string }
   | { kind: 'explore' }
+  | { kind: 'kpis' }
   | { kind: 'settings' }
   | { kind: 'setup' };
 
+const PLAIN = ['explore', 'kpis', 'settings', 'setup'] as const;
 const HOME: Place = { kind: 'dashboard', id: 'host' };
 
 /** What an address shows; an unknown one shows the first dashboard. */
 export function placeOf(path: string): Place {
   const [first, second] = path.split('/').filter(Boolean);
   if (first === 'd' && second) return { kind: 'dashboard', id: decodeURIComponent(second) };
-  if (first === 'explore' || first === 'settings' || first === 'setup') return { kind: first };
+  const plain = PLAIN.find((kind) => kind === first);
+  if (plain) return { kind: plain };
   return HOME;
 }
 

@@ -8,6 +8,7 @@ describe('placeOf', () => {
     ['/', { kind: 'dashboard', id: 'host' }],
     ['/d/shop', { kind: 'dashboard', id: 'shop' }],
     ['/explore', { kind: 'explore' }],
+    ['/kpis', { kind: 'kpis' }],
     ['/settings', { kind: 'settings' }],
     ['/setup', { kind: 'setup' }],
     ['/nowhere', { kind: 'dashboard', id: 'host' }],
