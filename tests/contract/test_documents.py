@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import postgres
 from nowline.errors import Code, NowlineError
+from nowline.model.kpi import Bounds, Kpi
 from nowline.model.user import ApiKey, AuditEntry, Role, Scope, Session, User
-from nowline.store import accounts, audit
+from nowline.store import accounts, audit, kpis
 from nowline.store.documents import Documents
 
 if TYPE_CHECKING:
@@ -20,8 +22,10 @@ ADA = User("u1", "Ada@Example.org", Role.ADMIN, True, 1)
 BEN = User("u2", "ben@example.org", Role.VIEWER, True, 2)
 
 
-@pytest.fixture(params=["sqlite"])
-def url(tmp_path: Path) -> str:
+@pytest.fixture(params=["sqlite", "postgres"])
+async def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "postgres":
+        return await postgres.own_server().create_database()
     return f"sqlite:///{tmp_path}/documents.db"
 
 
@@ -108,6 +112,56 @@ async def test_keys_come_back_as_they_went_in(documents: Documents) -> None:
         assert await accounts.delete_key(connection, "k1") == key
         with pytest.raises(NowlineError):
             await accounts.delete_key(connection, "k1")
+
+
+async def test_kpis_come_back_as_they_went_in(documents: Documents) -> None:
+    plain = Kpi(code="b", name="Plain", expression="1")
+    full = Kpi(
+        code="A.b-c_1",
+        name="Größe 😀",
+        expression='sum("a\\"b") / 3',
+        unit="%",
+        target=99.5,
+        rules=(Bounds(min=0.1), Bounds(min=-1e300, max=1e300)),
+    )
+    async with documents.write() as connection:
+        await kpis.add_kpi(connection, plain)
+        await kpis.add_kpi(connection, full)
+    async with documents.read() as connection:
+        assert await kpis.list_kpis(connection) == [full, plain]
+        assert await kpis.get_kpi(connection, "A.b-c_1") == full
+
+
+async def test_a_code_is_of_one_kpi(documents: Documents) -> None:
+    async with documents.write() as connection:
+        await kpis.add_kpi(connection, Kpi(code="k", name="First", expression="1"))
+    with pytest.raises(NowlineError) as caught:
+        async with documents.write() as connection:
+            await kpis.add_kpi(connection, Kpi(code="k", name="Second", expression="2"))
+    async with documents.read() as connection:
+        kept = await kpis.get_kpi(connection, "k")
+    assert caught.value.code is Code.CONFLICT
+    assert caught.value.errors[0].field == "code"
+    assert kept.name == "First"
+
+
+async def test_a_kpi_is_replaced_and_deleted_where_it_is(documents: Documents) -> None:
+    old = Kpi(code="k", name="Old", expression="1", unit="%", target=1, rules=(Bounds(max=2),))
+    new = Kpi(code="k", name="New", expression="2")
+    async with documents.write() as connection:
+        await kpis.add_kpi(connection, old)
+        await kpis.replace_kpi(connection, new)
+        assert await kpis.list_kpis(connection) == [new]
+        await kpis.delete_kpi(connection, "k")
+        assert await kpis.list_kpis(connection) == []
+        for work in (
+            kpis.replace_kpi(connection, new),
+            kpis.delete_kpi(connection, "k"),
+            kpis.get_kpi(connection, "k"),
+        ):
+            with pytest.raises(NowlineError) as caught:
+                await work
+            assert caught.value.code is Code.NOT_FOUND
 
 
 async def test_a_value_is_taken_once(documents: Documents) -> None:

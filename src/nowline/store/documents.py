@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Self
 
 from sqlalchemy import inspect, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from nowline.errors import Code, NowlineError
 from nowline.store import migrations, sqlite
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
 
     from sqlalchemy import URL, Connection
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-_DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
+_SQLITE_DRIVER = "sqlite+aiosqlite"
 
 
 class Documents:
@@ -36,7 +35,7 @@ class Documents:
 
     @classmethod
     async def open(cls, url: str) -> Self:
-        """Connect, and migrate the schema if it is behind, after a copy of an SQLite file.
+        """Connect, and migrate the schema if it is behind, after a copy of what was there.
 
         Args:
             url: `sqlite:///path` or `postgresql://user:password@host/name`.
@@ -44,16 +43,12 @@ class Documents:
         Raises:
             NowlineError: The database cannot be opened, or a newer program wrote it.
         """
-        parsed = _with_driver(make_url(url))
-        try:
-            engine = _create_engine(parsed)
-        except OSError as error:
-            raise _cannot_open(parsed, error.strerror) from error
+        engine = await _create_engine(url)
         try:
             await _migrate(engine)
         except DBAPIError as error:
             await engine.dispose()
-            raise _cannot_open(parsed, error.orig) from error
+            raise _cannot_open(_shown(url), error.orig) from error
         except BaseException:
             await engine.dispose()
             raise
@@ -65,30 +60,63 @@ class Documents:
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
-        """A transaction that only reads, and sees one state of the database."""
-        async with self._engine.begin() as connection:
-            yield connection
+        """A transaction that only reads, and sees one state of the database.
+
+        Raises:
+            NowlineError: The database is away.
+        """
+        with _telling():
+            async with self._engine.begin() as connection:
+                yield connection
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
-        """A transaction that is committed at the end, or undone by an exception."""
-        async with self._writer.begin() as connection:
-            yield connection
+        """A transaction that is committed at the end, or undone by an exception.
+
+        Raises:
+            NowlineError: The database is away.
+        """
+        with _telling():
+            async with self._writer.begin() as connection:
+                yield connection
 
 
-def _with_driver(url: URL) -> URL:
-    return url.set(drivername=_DRIVERS.get(url.drivername, url.drivername))
+async def _create_engine(url: str) -> AsyncEngine:
+    if url.startswith("postgresql:"):
+        # Its driver takes a good part of the start-up time, and most do without.
+        from nowline.store import postgres_documents  # noqa: PLC0415
+
+        return await postgres_documents.create_engine(url)
+    parsed = make_url(url).set(drivername=_SQLITE_DRIVER)
+    try:
+        return sqlite.create_engine(parsed)
+    except OSError as error:
+        raise _cannot_open(_shown(url), error.strerror) from error
 
 
-def _create_engine(url: URL) -> AsyncEngine:
-    if url.get_backend_name() == "sqlite":
-        return sqlite.create_engine(url)
-    return create_async_engine(url, pool_pre_ping=True)
+def _shown(url: str) -> str:
+    """The database without credentials."""
+    if not url.startswith("postgresql:"):
+        return url
+    from nowline.store import postgres_connection  # noqa: PLC0415
+
+    return postgres_connection.shown(url)
 
 
-def _cannot_open(url: URL, reason: object) -> NowlineError:
-    shown = url.render_as_string(hide_password=True)
+def _cannot_open(shown: str, reason: object) -> NowlineError:
     return NowlineError(Code.UNAVAILABLE, f"The database {shown} cannot be opened: {reason}.")
+
+
+@contextmanager
+def _telling() -> Iterator[None]:
+    """Tell a connection that is lost as what it is: nothing is wrong with what was asked."""
+    try:
+        yield
+    except DBAPIError as error:
+        if not error.connection_invalidated:
+            raise
+        detail = "The documents database does not answer; try again in a moment."
+        raise NowlineError(Code.UNAVAILABLE, detail) from error
 
 
 async def _migrate(engine: AsyncEngine) -> None:
@@ -98,10 +126,22 @@ async def _migrate(engine: AsyncEngine) -> None:
         return
     if revision is not None:
         _refuse_newer(revision)
-        await _back_up(engine.url, revision)
-    bring = migrations.create if revision is None else migrations.upgrade
+        await _back_up_file(engine.url, revision)
     async with engine.execution_options(writes=True).begin() as connection:
-        await connection.run_sync(bring)
+        await connection.run_sync(_bring)
+
+
+def _bring(connection: Connection) -> None:
+    """Make or change the schema, unless another process did so while this one waited."""
+    revision = _revision(connection)
+    if revision is None:
+        migrations.create(connection)
+    elif revision < migrations.HEAD:
+        if connection.dialect.name == "postgresql":
+            from nowline.store import postgres_documents  # noqa: PLC0415
+
+            postgres_documents.back_up(connection, revision)
+        migrations.upgrade(connection)
 
 
 def _revision(connection: Connection) -> str | None:
@@ -121,7 +161,7 @@ def _refuse_newer(revision: str) -> None:
         )
 
 
-async def _back_up(url: URL, revision: str) -> None:
+async def _back_up_file(url: URL, revision: str) -> None:
     if url.get_backend_name() == "sqlite":
         file = sqlite.file_of(url)
         copy = file.with_name(f"{file.name}.schema-{revision}.bak")

@@ -26,11 +26,12 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-SECOND = """
+BEFORE, NEXT = migrations.HEAD, "0999"
+NEXT_SCRIPT = f"""
 from alembic import op
 import sqlalchemy as sa
-revision = "0002"
-down_revision = "0001"
+revision = "{NEXT}"
+down_revision = "{BEFORE}"
 def upgrade():
     with op.batch_alter_table("meta") as table:
         table.add_column(sa.Column("note", sa.Text, nullable=False, server_default="new"))
@@ -128,22 +129,40 @@ async def test_an_older_schema_is_copied_and_then_migrated(
     await documents.close()
     scripts = tmp_path / "migrations"
     shutil.copytree(migrations.SCRIPTS, scripts)
-    (scripts / "versions" / "v0002_note.py").write_text(SECOND)
+    (scripts / "versions" / "v0999_note.py").write_text(NEXT_SCRIPT)
     monkeypatch.setattr(migrations, "SCRIPTS", scripts)
-    monkeypatch.setattr(migrations, "HEAD", "0002")
+    monkeypatch.setattr(migrations, "HEAD", NEXT)
 
     await open_and_close(file)
 
-    copy = tmp_path / "documents.db.schema-0001.bak"
+    copy = tmp_path / f"documents.db.schema-{BEFORE}.bak"
     assert rows(file) == [("kept", "yes", "new")]
     assert rows(copy) == [("kept", "yes")]
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600
 
 
-def rows(file: Path) -> list[tuple[str, ...]]:
+async def test_a_database_of_the_first_release_is_brought_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "documents.db"
+    engine = create_engine(url_of(file))
+    with monkeypatch.context() as patch, engine.begin() as connection:
+        patch.setattr(migrations, "HEAD", "0001")
+        migrations.upgrade(connection)
+        connection.execute(text("INSERT INTO meta VALUES ('kept', 'yes')"))
+    engine.dispose()
+
+    await open_and_close(file)
+
+    assert rows(file) == [("kept", "yes")]
+    assert rows(tmp_path / "documents.db.schema-0001.bak") == [("kept", "yes")]
+    assert rows(file, "kpis") == []
+
+
+def rows(file: Path, table: str = "meta") -> list[tuple[str, ...]]:
     connection = sqlite3.connect(file)
     try:
-        return connection.execute("SELECT * FROM meta").fetchall()
+        return connection.execute(f"SELECT * FROM {table}").fetchall()
     finally:
         connection.close()
 
@@ -155,11 +174,11 @@ async def test_a_migration_that_fails_leaves_the_old_schema(
     await open_and_close(file)
     scripts = tmp_path / "migrations"
     shutil.copytree(migrations.SCRIPTS, scripts)
-    failing = SECOND + "    op.execute('SELECT * FROM nothing')\n"
-    (scripts / "versions" / "v0002_note.py").write_text(failing)
+    failing = NEXT_SCRIPT + "    op.execute('SELECT * FROM nothing')\n"
+    (scripts / "versions" / "v0999_note.py").write_text(failing)
     with monkeypatch.context() as patch:
         patch.setattr(migrations, "SCRIPTS", scripts)
-        patch.setattr(migrations, "HEAD", "0002")
+        patch.setattr(migrations, "HEAD", NEXT)
         with pytest.raises(NowlineError, match="nothing"):
             await open_and_close(file)
 

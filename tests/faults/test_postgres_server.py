@@ -1,0 +1,187 @@
+"""A whole server on PostgreSQL: what it took in is there after restarts and crashes of both."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from asking import MINUTE_MS, Row, accept, ask, count, counted, whole_minute
+from polling import eventually
+from postgres import PLAIN, TIMESCALE, OwnServer, own_server
+from postgres import Server as Postgres
+from running import Server
+
+PLACES = [pytest.param(PLAIN, id="postgres")]
+if TIMESCALE is not None:
+    PLACES.append(pytest.param(TIMESCALE, id="timescale"))
+BASE_MINUTES = 90
+
+
+@pytest.fixture(params=PLACES)
+def postgres(request: pytest.FixtureRequest) -> Postgres:
+    found: Postgres = request.param.server()
+    return found
+
+
+@pytest.fixture
+def url(postgres: Postgres) -> Iterator[str]:
+    made = asyncio.run(postgres.create_database())
+    yield made
+    asyncio.run(postgres.drop_database(made))
+
+
+def rows(base: int) -> list[Row]:
+    """A gauge, a counter, a running total and a distribution, over more than an hour."""
+    kinds = ("gauge", "counter", "cumulative", "distribution")
+    return [
+        {
+            "name": f"pg.{kind}",
+            "type": kind,
+            "value": float(minute * (1 + n) % 61 if kind != "cumulative" else minute),
+            "time": base + minute * MINUTE_MS + n,
+            "tags": {"n": str(n)},
+        }
+        for kind in kinds
+        for minute in range(80)
+        for n in range(3)
+    ]
+
+
+def answers(server: Server, base: int) -> dict[str, Any]:
+    """What dashboards would show of them."""
+    span = {"start": base, "end": base + 80 * MINUTE_MS}
+    with server.alice() as client:
+        return {
+            f"{kind} {aggregation} {interval}": ask(
+                client,
+                f"pg.{kind}",
+                aggregation=aggregation,
+                interval=interval,
+                time_range=span,
+                group_by=["n"],
+            )
+            for kind in ("gauge", "counter", "cumulative", "distribution")
+            for aggregation in ("avg", "sum", "last", "p95")
+            for interval in ("10s", "1m", "5m", "1h")
+        }
+
+
+def test_the_same_points_after_a_restart_and_a_crash(url: str, tmp_path: Path) -> None:
+    base = whole_minute(BASE_MINUTES)
+    sent = rows(base)
+    server = Server(tmp_path / "data", NOWLINE_STORE_URL=url)
+    with server:
+        with server.ingest() as sender, server.alice() as reader:
+            accept(sender, *sent[:400])
+            server_rows = sent[:400]
+            assert counted(reader, "pg.gauge", 240) == 240
+            accept(sender, *sent[400:])
+            server_rows += sent[400:]
+            assert counted(reader, "pg.distribution", 240) == 240
+        before = answers(server, base)
+        assert all(before.values())
+        server.kill()
+        server.start()
+        assert eventually(lambda: answers(server, base) == before)
+        assert server.stop() == 0
+        server.start()
+        assert answers(server, base) == before
+    assert [path.name for path in (tmp_path / "data").glob("*.duckdb")] == []
+    assert not (tmp_path / "data" / "documents.sqlite").exists()
+
+
+def test_another_folder_on_the_same_database_has_its_rows_and_users(
+    url: str, tmp_path: Path
+) -> None:
+    base = whole_minute(5)
+    row: Row = {"name": "pg.moved", "value": 7, "time": base}
+    with Server(tmp_path / "one", NOWLINE_STORE_URL=url) as server:
+        with server.ingest() as sender, server.alice() as reader:
+            accept(sender, row)
+            assert counted(reader, "pg.moved", 1) == 1
+        assert server.stop() == 0
+    with Server(tmp_path / "two", NOWLINE_STORE_URL=url) as server, server.alice() as reader:
+        assert count(reader, "pg.moved") == 1
+
+
+def test_rows_wait_in_the_log_while_postgresql_is_away(tmp_path: Path) -> None:
+    postgres: OwnServer = own_server()
+    url = asyncio.run(postgres.create_database())
+    base = whole_minute(5)
+    with Server(tmp_path / "data", NOWLINE_STORE_URL=url) as server:
+        with server.ingest() as sender, server.alice() as reader:
+            accept(sender, {"name": "pg.away", "value": 1, "time": base})
+            assert counted(reader, "pg.away", 1) == 1
+            postgres.crash()
+            try:
+                accept(sender, {"name": "pg.away", "value": 1, "time": base + 1})
+                assert eventually(lambda: sender.get("/readyz").status_code == 503)
+            finally:
+                postgres.start()
+            assert eventually(lambda: sender.get("/readyz").status_code == 200, within_s=30)
+        server.kill()
+        server.start()
+        with server.alice() as reader:
+            assert counted(reader, "pg.away", 2) == 2
+
+
+def run(folder: Path, url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command of Nowline to its end."""
+    outside = {k: v for k, v in os.environ.items() if not k.startswith("NOWLINE_")}
+    settings = {"NOWLINE_DATA_DIR": str(folder), "NOWLINE_STORE_URL": url, "NOWLINE_PORT": "0"}
+    return subprocess.run(
+        [sys.executable, "-m", "nowline", *arguments],
+        env=outside | settings,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def test_a_key_that_the_command_line_makes_works_at_once(url: str, tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    with Server(folder, NOWLINE_STORE_URL=url) as server:
+        made = run(folder, url, "key", "create", "a key", "--scope", "read")
+        assert made.returncode == 0, made.stderr
+        key = {"authorization": f"Bearer {made.stdout.strip()}"}
+        with server.client() as client:
+            assert client.get("/api/v1/metrics", headers=key).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (("nowline:", "nowline:not-"), "password authentication failed"),
+        (("/postgres$", "/missing"), 'database "missing" does not exist'),
+        (("1:[0-9]+/", "1:1/"), "refused|Connect call failed"),
+    ],
+)
+def test_a_database_that_cannot_be_opened_ends_the_start_with_one_line(
+    tmp_path: Path, change: tuple[str, str], reason: str
+) -> None:
+    url = re.sub(*change, own_server().url)
+    ended = run(tmp_path / "data", url, "up")
+    password = urlsplit(url).password or ""
+    assert ended.returncode == 1
+    (line,) = [each for each in ended.stderr.splitlines() if each.startswith("nowline:")]
+    assert re.search(reason, line)
+    assert "cannot be opened" in line
+    assert password not in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_second_server_on_the_database_ends_with_one_line(url: str, tmp_path: Path) -> None:
+    with Server(tmp_path / "one", NOWLINE_STORE_URL=url):
+        ended = run(tmp_path / "two", url, "up")
+    assert ended.returncode == 1
+    assert "is used by another Nowline server" in ended.stderr
