@@ -1,0 +1,80 @@
+"""A copy of the embedded log for a backup, and a look at a log: both of one in use as well."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+_SEQUENCE = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'records'"
+
+
+@dataclass(frozen=True, slots=True)
+class LogSummary:
+    """What a log's file says.
+
+    Attributes:
+        id: Which log it is.
+        head: The newest offset ever given.
+        records: How many records it holds.
+        fault: What is wrong with the file, None if nothing is.
+    """
+
+    id: str
+    head: int
+    records: int
+    fault: str | None
+
+
+def copy(source: Path, target: Path) -> str:
+    """Copy a log as of one moment: every append that was durable before is in the copy.
+
+    Args:
+        source: The log's file.
+        target: A file that is not there yet.
+
+    Returns:
+        Which log it is.
+
+    Raises:
+        sqlite3.Error: It cannot be read or written.
+    """
+    with closing(sqlite3.connect(source)) as db:
+        # A log that was once long keeps its pages; this leaves the empty ones out.
+        db.execute("VACUUM INTO ?", [str(target)])
+        return _identity(db)
+
+
+def forget(file: Path, offset: int) -> None:
+    """Drop the records up to `offset` from a copy, and let the next one be above it.
+
+    For rows that are in the store already: that they were in the copy would do no harm, but a
+    record with an offset that the store has seen would be skipped.
+    """
+    with closing(sqlite3.connect(file, isolation_level=None)) as db:
+        db.execute("BEGIN IMMEDIATE")
+        head = max(offset, *db.execute(_SEQUENCE).fetchone())
+        db.execute("DELETE FROM records WHERE position <= ?", [offset])
+        db.execute("UPDATE commits SET position = max(position, ?)", [offset])
+        db.execute("DELETE FROM sqlite_sequence WHERE name = 'records'")
+        db.execute("INSERT INTO sqlite_sequence VALUES ('records', ?)", [head])
+        db.execute("COMMIT")
+
+
+def summarize(file: Path) -> LogSummary:
+    """Look at a log; what it holds stays as it is.
+
+    Raises:
+        sqlite3.Error: It is no log, or cannot be read.
+    """
+    # Not `mode=ro`, which would leave the side files behind, owned by whoever looks.
+    with closing(sqlite3.connect(f"{file.as_uri()}?mode=rw", uri=True)) as db:
+        (verdict,) = db.execute("PRAGMA quick_check(1)").fetchone()
+        (records,) = db.execute("SELECT count(*) FROM records").fetchone()
+        (head,) = db.execute(_SEQUENCE).fetchone()
+        return LogSummary(_identity(db), head, records, None if verdict == "ok" else verdict)
+
+
+def _identity(db: sqlite3.Connection) -> str:
+    return str(db.execute("SELECT log_id FROM identity").fetchone()[0])
