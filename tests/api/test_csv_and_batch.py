@@ -80,3 +80,36 @@ def test_a_batch_of_too_many_questions_is_refused(reader: httpx.Client) -> None:
 
 def test_an_empty_batch_has_no_results(reader: httpx.Client) -> None:
     assert reader.post(BATCH, json={"queries": []}).json() == {"results": []}
+
+
+def test_csv_is_of_the_range_asked_for_with_empty_cells_for_nothing(reader: httpx.Client) -> None:
+    asked = question(group_by=[], interval="20s", fill="null", compare="1h")
+    answer = reader.post(URL, json=asked, headers={"accept": "text/csv"})
+    header, *found = csv.reader(io.StringIO(answer.text, newline=""))
+    assert header == ["timestamp", "value"]
+    assert [row[1] for row in found] == ["0.25", "", ""]
+
+
+def test_questions_of_one_range_are_answered_in_one_pass_as_they_are_alone(
+    reader: httpx.Client,
+) -> None:
+    asked = [
+        question(aggregation=aggregation, group_by=group_by, filters=filters)
+        for aggregation in ("sum", "avg", "rate", "p90", "last", "count")
+        for group_by in ([], ["shop"])
+        for filters in ({}, {"shop": "rome"}, {"shop": "nowhere"})
+    ]
+    results = reader.post(BATCH, json={"queries": asked}).json()["results"]
+    alone = [reader.post(URL, json=each).json() for each in asked]
+    assert [each["data"] for each in results] == [each["data"] for each in alone]
+    assert results[0]["data"] != results[1]["data"]
+
+
+def test_one_question_of_a_batch_that_costs_too_much_leaves_the_others_be(
+    reader: httpx.Client,
+) -> None:
+    too_much = {"metric_name": "csv", "time_range": {"last": "365d"}, "interval": "1s"}
+    answer = reader.post(BATCH, json={"queries": [question(), too_much]})
+    good, refused = answer.json()["results"]
+    assert good["meta"]["points"] == 2
+    assert refused["error"]["status"] == 422

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import socket
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
 
 from asking import MINUTE_MS, Row, accept, ask, counted, fields, whole_minute
+from polling import eventually
+from running import Server
 
 URL = "/api/v1/metrics/query"
 BASE = whole_minute(20)
@@ -217,6 +222,10 @@ def test_max_points_holds_for_each_series(sender: httpx.Client, reader: httpx.Cl
         ({"metric_name": "q", "group_by": "host"}, "group_by"),
         ({"metric_name": "q", "group_by": [5]}, "group_by[0]"),
         ({"metric_name": "q", "filters": ["host"]}, "filters"),
+        ({"metric_name": "q", "timezone": "Mars/Olympus"}, "timezone"),
+        ({"metric_name": "q", "timezone": 2}, "timezone"),
+        ({"metric_name": "q", "fill": "linear"}, "fill"),
+        ({"metric_name": "q", "compare": "last week"}, "compare"),
     ],
 )
 def test_bad_input_is_a_400_that_names_the_field(
@@ -264,3 +273,164 @@ def test_values_that_are_no_numbers_any_more_are_null(
     accept(sender, *({"name": "huge", "value": 1.7e308, "time": BASE} for _ in range(2)))
     assert counted(reader, "huge", 2) == 2
     assert [point["value"] for point in ask(reader, "huge", aggregation="sum")] == [None]
+
+
+def points(told: list[Row]) -> list[tuple[int, float | None]]:
+    """Seconds since BASE, and values."""
+    times = (datetime.fromisoformat(point["timestamp"]) for point in told)
+    seconds = [round(time.timestamp() - BASE / 1000) for time in times]
+    return list(zip(seconds, (point["value"] for point in told), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("fill", "expected"),
+    [
+        ("none", [(0, 3), (60, 96)]),
+        ("null", [(0, 3), (30, None), (60, 96), (90, None)]),
+        ("zero", [(0, 3), (30, 0), (60, 96), (90, 0)]),
+        ("previous", [(0, 3), (30, 3), (60, 96), (90, 96)]),
+    ],
+)
+def test_buckets_without_rows_are_filled_as_asked(
+    reader: httpx.Client, fill: str, expected: list[tuple[int, float | None]]
+) -> None:
+    asked = {
+        "time_range": {"start": BASE, "end": BASE + 2 * MINUTE_MS},
+        "filters": {"host": ["a", "c", ""], "status": ["200", "201"]},
+        "aggregation": "sum",
+        "interval": "30s",
+        "fill": fill,
+    }
+    assert points(ask(reader, "q", **asked)) == expected
+
+
+def test_an_earlier_range_is_told_beside_the_one_asked_for(
+    sender: httpx.Client, reader: httpx.Client
+) -> None:
+    rows: list[Row] = [
+        {"name": "twice", "value": value, "time": BASE + offset * 1_000}
+        for offset, value in ((0, 1), (30, 2), (60, 3), (-3_600, 10), (-3_571, 20), (-7_200, 99))
+    ]
+    accept(sender, *rows)
+    assert counted(reader, "twice", len(rows)) == len(rows)
+    asked = {
+        "metric_name": "twice",
+        "time_range": {"start": BASE, "end": BASE + MINUTE_MS},
+        "aggregation": "sum",
+        "interval": "30s",
+        "compare": "1h",
+    }
+    answer = reader.post(URL, json=asked).json()
+    assert points(answer["data"]) == [(0, 1), (30, 2)]
+    assert points(answer["compare"]) == [(0, 30)]
+    assert answer["meta"]["points"] == 2
+    filled = reader.post(URL, json={**asked, "fill": "zero"}).json()
+    assert points(filled["compare"]) == [(0, 30), (30, 0)]
+
+
+def test_days_are_those_of_the_time_zone(reader: httpx.Client) -> None:
+    zone = ZoneInfo("Pacific/Kiritimati")
+    for name in ("Pacific/Kiritimati", "UTC"):
+        asked = {"interval": "1d", "aggregation": "sum", "timezone": name}
+        told = ask(reader, "q", time_range={"start": BASE, "end": BASE + 2 * MINUTE_MS}, **asked)
+        local = [datetime.fromisoformat(p["timestamp"]).astimezone(ZoneInfo(name)) for p in told]
+        assert {each.hour for each in local} == {0}
+        assert sum(point["value"] for point in told) == 127
+    midnight = datetime.fromtimestamp(BASE / 1000, zone).replace(hour=0, minute=0)
+    assert total(reader, midnight.isoformat(), BASE + MINUTE_MS, timezone=str(zone)) == 31
+
+
+@pytest.mark.parametrize(
+    ("kind", "aggregation", "expected"),
+    [
+        ("counter", "rate", 10 / 60),
+        ("counter", "sum", 10),
+        ("cumulative", "rate", 6 / 60),
+        ("cumulative", "sum", 6),
+        ("cumulative", "count", 4),
+        ("cumulative", "last", 3),
+        ("distribution", "rate", 4 / 60),
+        ("gauge", "rate", None),
+        ("gauge", "p50", 2.5),
+        ("distribution", "p50", 2.5),
+        ("distribution", "p99", 3.97),
+    ],
+)
+def test_what_an_aggregation_means_hangs_on_the_type(
+    sender: httpx.Client, reader: httpx.Client, kind: str, aggregation: str, expected: float | None
+) -> None:
+    name = f"typed.{kind}.{aggregation}"
+    # A running total that started anew after 4: it grew by 3, 1 and 2.
+    totals = [1, 4, 1, 3] if kind == "cumulative" else [1, 2, 3, 4]
+    accept(
+        sender,
+        *(
+            {"name": name, "value": value, "time": BASE + 1_000 * at, "type": kind}
+            for at, value in enumerate(totals)
+        ),
+    )
+    assert counted(reader, name, 4) == 4
+    time_range = {"start": BASE, "end": BASE + MINUTE_MS}
+    told = ask(reader, name, aggregation=aggregation, interval="1m", time_range=time_range)
+    if expected is None:
+        assert told == []
+    else:
+        assert [point["value"] for point in told] == [pytest.approx(expected, rel=0.01)]
+
+
+def test_a_gauge_that_rises_has_a_rate(sender: httpx.Client, reader: httpx.Client) -> None:
+    rows: list[Row] = [
+        {"name": "level", "value": value, "time": BASE + 60_000 * at}
+        for at, value in enumerate((5, 11, 3, 3))
+    ]
+    accept(sender, *rows)
+    assert counted(reader, "level", 4) == 4
+    time_range = {"start": BASE, "end": BASE + 4 * MINUTE_MS}
+    told = ask(reader, "level", aggregation="rate", interval="1m", time_range=time_range)
+    assert points(told) == [(60, 0.1), (120, 0.05), (180, 0.0)]
+
+
+def test_an_answer_that_was_given_before_says_so_and_is_never_old(
+    sender: httpx.Client, reader: httpx.Client
+) -> None:
+    row: Row = {"name": "cached", "value": 1, "time": BASE}
+    accept(sender, row)
+    assert counted(reader, "cached", 1) == 1
+    query = {
+        "metric_name": "cached",
+        "time_range": {"start": BASE - MINUTE_MS, "end": BASE + MINUTE_MS},
+        "aggregation": "sum",
+        "interval": "1m",
+    }
+    first = reader.post(URL, json=query).json()
+    again = reader.post(URL, json=query).json()
+    assert again["meta"]["cached"] is True
+    assert again["data"] == first["data"]
+    accept(sender, {**row, "value": 41})
+
+    def total_is(wanted: float) -> bool:
+        (point,) = reader.post(URL, json=query).json()["data"]
+        return bool(point["value"] == wanted)
+
+    eventually(lambda: total_is(42))
+
+
+def test_the_caches_are_counted(reader: httpx.Client) -> None:
+    text = reader.get("/metrics").text
+    for kind in ("answers", "partials", "bins"):
+        for name in ("hits_total", "misses_total", "evictions_total", "entries", "bytes"):
+            assert f'nowline_cache_{name}{{kind="{kind}"}}' in text
+
+
+def test_a_client_that_hangs_up_is_no_error(server: Server, reader: httpx.Client) -> None:
+    body = json.dumps({"metric_name": "q", "aggregation": "p99", "interval": "1s"})
+    head = (
+        f"POST {URL} HTTP/1.1\r\nHost: here\r\nContent-Type: application/json\r\n"
+        f"Authorization: {reader.headers['authorization']}\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    for _ in range(5):
+        address = reader.base_url.host, reader.base_url.port
+        with socket.create_connection(address) as connection:
+            connection.sendall((head + body).encode())
+    assert total(reader, BASE, BASE + MINUTE_MS) == 31
+    assert "error" not in server.log()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from typing import Any
 
@@ -12,16 +11,16 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody
 
 from nowline.api.body import decode
+from nowline.api.leaving import while_there
 from nowline.api.problems import problem_bytes
 from nowline.api.tables import MEDIA_TYPE as CSV
 from nowline.api.tables import to_csv
 from nowline.auth.policy import Action
 from nowline.errors import Code, NowlineError, invalid
-from nowline.model.points import Points
-from nowline.model.query import MINUTE_MS, Query
+from nowline.model.query import Query
+from nowline.query import answers
 from nowline.query.engine import Engine
-from nowline.query.plan import Plan
-from nowline.query.watch import Entry, entry
+from nowline.query.listing import Entry, entry
 
 MOST_QUERIES = 100
 
@@ -44,11 +43,16 @@ class Point(msgspec.Struct, frozen=True):
     tags: dict[str, str]
 
 
-class Answer(msgspec.Struct, frozen=True):
-    """The answer to a query, ordered by tags, then time."""
+class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The answer to a query, ordered by tags, then time.
+
+    `compare` is there where it was asked for: the points of the earlier range, moved to today's
+    time.
+    """
 
     data: list[Point]
     meta: Meta
+    compare: list[Point] | None = None
 
 
 class MetricList(msgspec.Struct, frozen=True):
@@ -63,9 +67,10 @@ class TagValues(msgspec.Struct, frozen=True):
     values: list[str]
 
 
-class _Encoded(msgspec.Struct, frozen=True):
+class _Encoded(msgspec.Struct, frozen=True, omit_defaults=True):
     data: msgspec.Raw
     meta: Meta
+    compare: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
 
 class QueryBatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -80,42 +85,55 @@ async def query(
 ) -> Response[Any]:
     """Ask for one metric over a time range, in buckets; as CSV with `Accept: text/csv`."""
     started = time.perf_counter()
-    planned, points = await engine.ask(data)
+    answer = await while_there(request, engine.ask(data))
     if prefers_csv(request.headers.get("accept", "")):
-        return Response(to_csv(points, planned.group_by), media_type=CSV)
-    body = msgspec.json.encode(_answer(planned, points, started))
+        return Response(to_csv(answer.points, answer.plan.group_by), media_type=CSV)
+    body = msgspec.json.encode(_encoded(answer, started))
     return Response(body, media_type="application/json")
 
 
 @post("/api/v1/metrics/query/batch", status_code=200, opt={"action": Action.READ}, tags=["metrics"])
-async def query_batch(data: JSONBody[QueryBatch], engine: NamedDependency[Engine]) -> Response[Any]:
+async def query_batch(
+    request: Request[Any, Any, Any], data: JSONBody[QueryBatch], engine: NamedDependency[Engine]
+) -> Response[Any]:
     """Ask several questions at once; each gets its answer or its own error, in order."""
     if len(data.queries) > MOST_QUERIES:
         raise invalid("queries", f"there are {len(data.queries)}; the limit is {MOST_QUERIES}")
-    results = await asyncio.gather(*(_result(engine, raw) for raw in data.queries))
-    body = msgspec.json.encode({"results": results})
+    started = time.perf_counter()
+    asked = [_query(raw) for raw in data.queries]
+    good = [each for each in asked if isinstance(each, Query)]
+    found = iter(await while_there(request, engine.ask_all(good)))
+    results = [next(found) if isinstance(each, Query) else each for each in asked]
+    body = msgspec.json.encode({"results": [_result(each, started) for each in results]})
     return Response(body, media_type="application/json")
 
 
-async def _result(engine: Engine, raw: msgspec.Raw) -> object:
-    started = time.perf_counter()
+def _query(raw: msgspec.Raw) -> Query | NowlineError:
     try:
-        planned, points = await engine.ask(decode(bytes(raw), Query))
+        return decode(bytes(raw), Query)
     except NowlineError as error:
-        return {"error": msgspec.Raw(problem_bytes(error)[2])}
-    return _answer(planned, points, started)
+        return error
 
 
-def _answer(planned: Plan, points: Points, started: float) -> _Encoded:
+def _result(answer: answers.Answer | Exception, started: float) -> object:
+    if isinstance(answer, Exception):
+        return {"error": msgspec.Raw(problem_bytes(answer)[2])}
+    return _encoded(answer, started)
+
+
+def _encoded(answer: answers.Answer, started: float) -> _Encoded:
     took = time.perf_counter() - started
     meta = Meta(
-        interval=_interval(planned.width_ms),
-        level=_level(planned),
-        points=len(points),
-        cached=False,
+        interval=_interval(answer.plan.width_ms),
+        level=answer.plan.level.value,
+        points=len(answer.points),
+        cached=answer.cached,
         took_ms=round(took * 1000, 3),
     )
-    return _Encoded(msgspec.Raw(points.to_json()), meta)
+    compare = answer.compare()
+    return _Encoded(
+        msgspec.Raw(answer.data()), meta, msgspec.UNSET if compare is None else msgspec.Raw(compare)
+    )
 
 
 def prefers_csv(accept: str) -> bool:
@@ -150,10 +168,6 @@ def _interval(width_ms: int) -> str:
         if width_ms % size == 0:
             return f"{width_ms // size}{unit}"
     return f"{width_ms // 1000}s"
-
-
-def _level(planned: Plan) -> str:
-    return "raw" if planned.width_ms % MINUTE_MS else "1m"
 
 
 routes = [query, query_batch, catalogue, tag_values]

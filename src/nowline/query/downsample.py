@@ -7,16 +7,24 @@ Iceland, 2013, section 4.2.
 from __future__ import annotations
 
 import numpy as np
+from tsdownsample import LTTBDownsampler
 
 from nowline.model.partials import Floats, Ints
+from nowline.model.points import Points
+
+_DOWNSAMPLER = LTTBDownsampler()  # type: ignore[no-untyped-call]
+# The area of a triangle between greater values might not be a double.
+_GREAT = 1e100
 
 
 def lttb(time: Ints, value: Floats, most: int) -> Ints:
-    """Indices of at most `most` points, the last and then the first always among them, ascending.
+    """Indices of at most `most` points, ascending.
+
+    The last point is always among them, then the first, then the least and the greatest.
 
     Args:
         time: Ascending times.
-        value: Finite values, parallel to `time`.
+        value: Values, parallel to `time`; NaN where there is none.
         most: How many points may stay; if only one, that is the newest.
     """
     count = len(time)
@@ -24,21 +32,41 @@ def lttb(time: Ints, value: Floats, most: int) -> Ints:
         return np.arange(count)
     if most < 3:
         return np.array([0, count - 1])[-most:]
-    edges = np.linspace(1, count - 1, most - 1).astype(np.int64)
-    kept = [0]
-    for i in range(most - 2):
-        start, end = edges[i], edges[i + 1]
-        ahead = slice(end, edges[i + 2] if i + 2 < len(edges) else count)
-        kept.append(start + _largest(time, value, kept[-1], slice(start, end), ahead))
-    kept.append(count - 1)
-    return np.array(kept)
+    shape, extremes = _shape(time, value)
+    kept = _triangles(time, shape, most)
+    if most == 3 or np.isin(extremes, kept).all():
+        return kept
+    return np.union1d(_triangles(time, shape, most - 2), extremes)
 
 
-def _largest(time: Ints, value: Floats, last: int, bucket: slice, ahead: slice) -> int:
-    """The point of a bucket that spans the largest triangle with its neighbours."""
-    next_time, next_value = time[ahead].mean(), value[ahead].mean()
-    areas = np.abs(
-        (time[last] - next_time) * (value[bucket] - value[last])
-        - (time[last] - time[bucket]) * (next_value - value[last])
-    )
-    return int(areas.argmax())
+def thin(points: Points, most: int) -> Points:
+    """At most `most` points of each group, chosen so that the line keeps its shape."""
+    starts = np.flatnonzero(np.diff(points.group, prepend=-1))
+    ends = np.append(starts[1:], len(points))
+    if len(starts) == 0 or int((ends - starts).max()) <= most:
+        return points
+    kept = [
+        start + lttb(points.bucket[start:end], points.value[start:end], most)
+        for start, end in zip(starts.tolist(), ends.tolist(), strict=True)
+    ]
+    return points.where(np.concatenate(kept))
+
+
+def _shape(time: Ints, value: Floats) -> tuple[Floats, Ints]:
+    """The line, drawn through where it has no values, and where it is lowest and highest."""
+    known = np.flatnonzero(np.isfinite(value))
+    if not len(known):
+        return np.zeros(len(value)), known
+    extremes = known[[value[known].argmin(), value[known].argmax()]]
+    greatest = np.abs(value[extremes]).max()
+    shape = value[known] / greatest if greatest > _GREAT else value[known]
+    if len(known) < len(value):
+        shape = np.interp(time, time[known], shape)
+    return shape, extremes
+
+
+def _triangles(time: Ints, shape: Floats, most: int) -> Ints:
+    if most < 3:
+        return np.array([0, len(time) - 1])
+    kept = _DOWNSAMPLER.downsample(time - time[0], np.ascontiguousarray(shape), n_out=most)
+    return np.asarray(kept).astype(np.int64)

@@ -1,36 +1,43 @@
-"""Answers: the store's part and the windows' part of a range, merged and finished.
-
-The windows hold every row from their start on, the store every row before it, so each row is
-counted in one place and the newest one is always there.
-"""
+"""Answers to questions about metrics: planned, read in one pass, and finished."""
 
 from __future__ import annotations
 
+import asyncio
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
-
-import numpy as np
+from typing import NamedTuple, TypeVar
 
 from nowline.clock import Clock
-from nowline.model.partials import Floats, Partials, empty, merge
+from nowline.errors import Code, NowlineError
+from nowline.model.histogram import Bins
+from nowline.model.partials import Ints, Partials
 from nowline.model.points import Points
-from nowline.model.query import SECOND_MS, Aggregation, Query
-from nowline.query.downsample import lttb
-from nowline.query.plan import Plan, plan
-from nowline.store.base import Span, Store
-from nowline.store.catalogue import Catalogue, Selection
+from nowline.model.query import Aggregation, Query
+from nowline.query.answers import Answer, Answers, Asked
+from nowline.query.beside import beside
+from nowline.query.blocks import Block
+from nowline.query.cache import Cache, Tally
+from nowline.query.downsample import thin
+from nowline.query.fill import fill
+from nowline.query.handover import Handover, Missing, Shared
+from nowline.query.plan import ALL_TIME_MS, Plan, Subject, keep, plan
+from nowline.query.question import Question, question
+from nowline.query.ranges import second_after
+from nowline.query.read import BinReads, PartialReads, Read
+from nowline.query.recent import Recent
+from nowline.query.retention import FOR_EVER, Kept
+from nowline.store.base import Store
+from nowline.store.catalogue import Catalogue
 
+G = TypeVar("G")
 
-class Recent(Protocol):
-    """The newest rows, in memory, from `start` on."""
-
-    start: int
-
-    def partials(self, selection: Selection, start: int, end: int, width_ms: int) -> Partials:
-        """Partials of the selected series in whole seconds of `[start, end)`."""
-        ...
+LIMIT_S = 30.0
+"""How long the questions of one call may take before they are given up."""
+# 64 MB together.
+_MOST_ANSWER_BYTES = 16 << 20
+_MOST_BLOCK_BYTES = 24 << 20
 
 
 @dataclass(slots=True)
@@ -41,78 +48,290 @@ class Answered:
     seconds: float = 0.0
 
 
-class Engine:
-    """Answers plans."""
+class _Found(NamedTuple):
+    """The points of one question, before they are filled and thinned."""
 
-    def __init__(self, catalogue: Catalogue, store: Store, recent: Recent, clock: Clock) -> None:
+    points: Points
+    cached: bool
+
+
+class Engine:
+    """Answers queries.
+
+    Args:
+        catalogue: Which series there are.
+        store: Rows at rest.
+        recent: The newest rows.
+        clock: Tells what "now" is.
+        kept: How long the store keeps each level.
+        limit_s: How long the questions of one call may take.
+        shared: A cache that outlives the engine, if there is one.
+    """
+
+    def __init__(  # noqa: PLR0913 - what an engine is made of
+        self,
+        catalogue: Catalogue,
+        store: Store,
+        recent: Recent,
+        clock: Clock,
+        kept: Kept = FOR_EVER,
+        *,
+        limit_s: float = LIMIT_S,
+        shared: Shared | None = None,
+    ) -> None:
         self.catalogue = catalogue
         self.answered = Answered()
         self._clock = clock
-        self._store = store
-        self._recent = recent
+        self._kept = kept
+        self._limit_s = limit_s
+        self._answers = Answers(recent, clock, _MOST_ANSWER_BYTES)
+        self._partial_blocks: Cache[Block[Partials]] = Cache(clock, _MOST_BLOCK_BYTES)
+        self._bin_blocks: Cache[Block[Bins]] = Cache(clock, _MOST_BLOCK_BYTES)
+        self._partials = PartialReads(store, recent, self._partial_blocks)
+        self._bins = BinReads(store, recent, self._bin_blocks)
+        self._shared = shared
+        self._handover = Handover(shared)
 
-    async def ask(self, query: Query) -> tuple[Plan, Points]:
+    @property
+    def caches(self) -> dict[str, Tally]:
+        """How each cache does, by what it keeps."""
+        return {
+            "answers": self._answers.tally,
+            "partials": self._partial_blocks.tally,
+            "bins": self._bin_blocks.tally,
+        }
+
+    def revise(self, series: Ints) -> None:
+        """Forget what was worked out of metrics whose past has changed.
+
+        Args:
+            series: The series that late rows came to.
+        """
+        metrics = {self.catalogue.keys[each].name for each in series.tolist()}
+        if self._shared is not None:
+            self._shared.revise(metrics)
+        for metric in metrics:
+            self._answers.revise(metric)
+            self._partial_blocks.revise(metric)
+            self._bin_blocks.revise(metric)
+
+    def plan(self, query: Query) -> Plan:
+        """Plan a query as of now.
+
+        Raises:
+            NowlineError: INVALID or UNPROCESSABLE (see `plan.plan`).
+        """
+        metric = self.catalogue.metrics.get(query.metric_name)
+        subject = Subject(metric.type, len(metric.series)) if metric else Subject()
+        return plan(query, self._clock.now_ms(), self._kept, subject)
+
+    async def ask(self, query: Query) -> Answer:
         """Plan a query as of now and answer it.
 
         Raises:
-            NowlineError: INVALID or UNPROCESSABLE (see `plan`).
+            NowlineError: INVALID or UNPROCESSABLE (see `plan`); UNAVAILABLE when it takes too long.
         """
-        planned = plan(query, self._clock.now_ms())
+        (answer,) = await self.ask_all([query])
+        return _good(answer)
+
+    async def ask_all(self, queries: Sequence[Query]) -> list[Answer | Exception]:
+        """Answer several queries as of now in one pass; one that fails leaves the others be."""
         started = time.perf_counter()
-        points = await self.run(planned)
-        self.answered.queries += 1
+        planned = [self._try_plan(query) for query in queries]
+        plans = [each for each in planned if isinstance(each, Plan)]
+        answers = iter(await self._recall_all(plans))
+        self.answered.queries += len(plans)
         self.answered.seconds += time.perf_counter() - started
-        return planned, points
+        return [next(answers) if isinstance(each, Plan) else each for each in planned]
 
-    async def run(self, planned: Plan) -> Points:
-        """The points of a plan, at most `max_points` per series."""
-        selection = self.catalogue.select(planned.metric, planned.filters, planned.group_by)
-        rows = await self.partials(selection, planned.start, planned.end, planned.width_ms)
-        return thin(finish(rows, selection, planned.aggregation), planned.max_points)
+    def question(self, planned: Plan) -> Question:
+        """What a plan asks of the series that there are now."""
+        return question(planned, self.catalogue, planned.part())
 
-    async def partials(self, selection: Selection, start: int, end: int, width_ms: int) -> Partials:
-        """Partials of the selection by group and bucket over `[start, end)`."""
-        if not len(selection.series):
-            return empty()
-        hot_start = -(-max(start, self._recent.start) // SECOND_MS) * SECOND_MS
-        hot_end = end // SECOND_MS * SECOND_MS
-        if hot_start >= hot_end:
-            return await self._store.partials(selection, Span(start, end, width_ms))
-        # Read before anything is awaited: meanwhile the windows may let go of their oldest rows.
-        newest = self._recent.partials(selection, hot_start, hot_end, width_ms)
-        older = [
-            await self._store.partials(selection, Span(*edge, width_ms))
-            for edge in ((start, hot_start), (hot_end, end))
-            if edge[0] < edge[1]
-        ]
-        return merge([*older, newest])
+    async def run_anew(self, plans: Sequence[Plan]) -> list[Answer]:
+        """The answers to several plans, from nothing that was read before.
+
+        Raises:
+            NowlineError: The first that any of them fails with (see `run`).
+        """
+        return [_good(answer) for answer in await self._run_all(plans, keeps=False)]
+
+    async def run(self, planned: Plan) -> Answer:
+        """The answer to a plan.
+
+        Raises:
+            NowlineError: UNPROCESSABLE when it costs too much; UNAVAILABLE when it takes too long.
+        """
+        fetch = await self._handover.fetch(self._missing([], [planned]))
+        (answer,) = await self._run_all([planned])
+        self._handover.hand_on(fetch)
+        return _good(answer)
+
+    async def _run_all(
+        self, plans: Sequence[Plan], *, keeps: bool = True
+    ) -> list[Answer | Exception]:
+        questions = [self._questions(each, keeps=keeps) for each in plans]
+        read = iter(await self._read([each for parts in questions for each in parts]))
+        found = [[next(read) for _ in parts] for parts in questions]
+        return [await _answer(each, own) for each, own in zip(plans, found, strict=True)]
+
+    async def value(
+        self,
+        metric: str,
+        aggregation: Aggregation,
+        filters: Mapping[str, tuple[str, ...]],
+        start: int,
+        end: int,
+    ) -> float | None:
+        """One number over `[start, end)` of all matching series together, None without data.
+
+        Args:
+            metric: The metric's name.
+            aggregation: A rate is per second of the whole range.
+            filters: For each tag, the values of which a series must have one.
+            start: Epoch milliseconds.
+            end: Epoch milliseconds, after `start`.
+
+        Raises:
+            NowlineError: UNAVAILABLE when it takes too long.
+        """
+        now = second_after(self._clock.now_ms())
+        whole = Plan(metric, aggregation, filters, (), start, end, ALL_TIME_MS, 1, now=now)
+        known = self.catalogue.metrics.get(metric)
+        whole = keep(whole, self._kept, known.type if known else None)
+        (points,) = await self._read([self.question(whole)])
+        value = _good(points).points.value
+        found = float(value[0]) if len(value) else math.nan
+        return found if math.isfinite(found) else None
+
+    async def _recall_all(self, plans: Sequence[Plan]) -> list[Answer | Exception]:
+        """The answers to several plans: those given before, where they still hold."""
+        asked = [self._ask(each) for each in plans]
+        known = [self._answers.get(each) for each in asked]
+        unknown = [each for each, answer in zip(asked, known, strict=True) if answer is None]
+        rest = iter(await self._answer_all(unknown))
+        return [next(rest) if answer is None else answer for answer in known]
+
+    async def _answer_all(self, asked: Sequence[Asked]) -> list[Answer | Exception]:
+        """The answers to questions that are not in memory: those given elsewhere, or new ones."""
+        moving = [each.plan for each in asked if not each.is_past]
+        fetch = await self._handover.fetch(self._missing(asked, moving))
+        known = [self._answers.peek(each) for each in asked]
+        # Meanwhile there may be more series.
+        pairs = zip(asked, known, strict=True)
+        unknown = [self._ask(each.plan) for each, answer in pairs if answer is None]
+        answers = await self._run_all([each.plan for each in unknown])
+        for each, answer in zip(unknown, answers, strict=True):
+            if isinstance(answer, Answer):
+                self._answers.put(each, answer)
+        self._handover.hand_on(fetch)
+        rest = iter(answers)
+        return [next(rest) if answer is None else answer for answer in known]
+
+    def _missing(self, asked: Sequence[Asked], plans: Sequence[Plan]) -> list[Missing]:
+        """What is not in memory of answers about the past, and of the blocks of other plans."""
+        if self._shared is None:
+            return []
+        now = self._clock.now_ms()
+        questions = [each for planned in plans for each in self._questions(planned)]
+        good = [each for each in questions if _refusal(each) is None]
+        partials = [want for each in good for want in each.partial_wants()]
+        bins = [want for each in good for want in each.bin_wants()]
+        missing: list[Missing] = [*self._answers.missing(asked)]
+        missing += self._partials.missing(partials, now)
+        missing += self._bins.missing(bins, now)
+        return missing
+
+    def _ask(self, planned: Plan) -> Asked:
+        return self._answers.ask(planned, self.question(planned).selection)
+
+    def _questions(self, planned: Plan, *, keeps: bool = True) -> list[Question]:
+        """What a plan asks of each of its ranges."""
+        parts = (planned.part(), planned.compared()) if planned.compare_ms else (planned.part(),)
+        return [question(planned, self.catalogue, part, keeps=keeps) for part in parts]
+
+    def _try_plan(self, query: Query) -> Plan | NowlineError:
+        try:
+            return self.plan(query)
+        except NowlineError as error:
+            return error
+
+    async def _read(self, questions: Sequence[Question]) -> list[_Found | Exception]:
+        """The points of each question, before they are filled and thinned."""
+        refused = [_refusal(each) for each in questions]
+        ready = [each for each, no in zip(questions, refused, strict=True) if no is None]
+        try:
+            async with asyncio.timeout(self._limit_s):
+                found = iter(await self._points(ready))
+        except TimeoutError:
+            found = iter([_too_slow(self._limit_s)] * len(ready))
+        return [next(found) if no is None else no for no in refused]
+
+    async def _points(self, questions: Sequence[Question]) -> list[_Found | Exception]:
+        partial_wants = [each.partial_wants() for each in questions]
+        bin_wants = [each.bin_wants() for each in questions]
+        partials, bins = await asyncio.gather(
+            self._partials.read([want for wants in partial_wants for want in wants]),
+            self._bins.read([want for wants in bin_wants for want in wants]),
+        )
+        partial, binned = iter(partials), iter(bins)
+        found: list[_Found | Exception] = []
+        for each, *wants in zip(questions, partial_wants, bin_wants, strict=True):
+            rows = [next(partial) for _ in wants[0]]
+            own = [next(binned) for _ in wants[1]]
+            size = sum(len(part.rows) for part in (*rows, *own) if isinstance(part, Read))
+            found.append(await beside(size, _points_of, each, rows, own))
+        return found
 
 
-def finish(rows: Partials, selection: Selection, aggregation: Aggregation) -> Points:
-    """The aggregation's value of each partial."""
-    return Points(selection.tags, rows.key, rows.bucket, _VALUES[aggregation](rows))
+def _refusal(asked: Question) -> NowlineError | None:
+    try:
+        asked.check()
+    except NowlineError as error:
+        return error
+    return None
 
 
-def thin(points: Points, most: int) -> Points:
-    """At most `most` points of each group, chosen so that the line keeps its shape."""
-    starts = np.flatnonzero(np.diff(points.group, prepend=-1))
-    ends = np.append(starts[1:], len(points))
-    if len(starts) == 0 or int((ends - starts).max()) <= most:
-        return points
-    kept = np.concatenate(
-        [
-            start + lttb(points.bucket[start:end], points.value[start:end], most)
-            for start, end in zip(starts.tolist(), ends.tolist(), strict=True)
-        ]
+def _points_of(
+    asked: Question,
+    partials: list[Read[Partials] | Exception],
+    bins: list[Read[Bins] | Exception],
+) -> _Found | Exception:
+    try:
+        rows, binned = [_good(each) for each in partials], [_good(each) for each in bins]
+        points = asked.points([each.rows for each in rows], [each.rows for each in binned])
+    except Exception as error:  # noqa: BLE001 - it is told as the answer to this query only
+        return error
+    cached = [each.cached for each in rows] + [each.cached for each in binned]
+    return _Found(points, any(cached))
+
+
+def _good(found: G | Exception) -> G:
+    if isinstance(found, Exception):
+        raise found
+    return found
+
+
+async def _answer(planned: Plan, parts: list[_Found | Exception]) -> Answer | Exception:
+    done: list[Points] = []
+    cached = False
+    for part in parts:
+        if isinstance(part, Exception):
+            return part
+        done.append(await beside(len(part.points), _finished, planned, part.points))
+        cached |= part.cached
+    return Answer(planned, done[0], done[1] if planned.compare_ms else None, cached)
+
+
+def _finished(planned: Plan, points: Points) -> Points:
+    starts = planned.grid().starts(planned.start, min(planned.end, planned.now))
+    filled = fill(points, starts, planned.fill, grouped=bool(planned.group_by))
+    return thin(filled, planned.max_points)
+
+
+def _too_slow(limit_s: float) -> NowlineError:
+    detail = (
+        f"The query took longer than {limit_s:g} s and was given up. "
+        "Ask for a shorter time_range or a wider interval."
     )
-    return Points(points.tags, points.group[kept], points.bucket[kept], points.value[kept])
-
-
-_VALUES: dict[Aggregation, Callable[[Partials], Floats]] = {
-    Aggregation.AVG: lambda rows: rows.total / rows.count,
-    Aggregation.SUM: lambda rows: rows.total,
-    Aggregation.COUNT: lambda rows: rows.count.astype(np.float64),
-    Aggregation.MIN: lambda rows: rows.low,
-    Aggregation.MAX: lambda rows: rows.high,
-    Aggregation.LAST: lambda rows: rows.last,
-}
+    return NowlineError(Code.UNAVAILABLE, detail)

@@ -2,53 +2,124 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from zoneinfo import ZoneInfo
 
-from nowline.errors import Code, FieldError, NowlineError, invalid
-from nowline.model.moment import epoch_ms
-from nowline.model.query import (
-    DAY_MS,
-    MINUTE_MS,
-    SECOND_MS,
-    Aggregation,
-    Query,
-    TimeRange,
-    duration_ms,
+from nowline.errors import invalid
+from nowline.model.level import Level
+from nowline.model.query import DAY_MS, HOUR_MS, Aggregation, Fill, Query
+from nowline.model.series import MetricType
+from nowline.query.grid import Grid, moments_back, moved_back, of_zone
+from nowline.query.limits import check
+from nowline.query.ranges import (
+    WIDTHS_MS,
+    auto_ms,
+    back_ms,
+    interval_ms,
+    range_of,
+    rounded,
+    second_after,
 )
+from nowline.query.ranges import zone as zone_of
+from nowline.query.retention import FOR_EVER, Kept, finest
 
-_HOUR_MS = 60 * MINUTE_MS
-# The widths that `auto` chooses from: those that people read off an axis without arithmetic.
-_WIDTHS_MS = (
-    *(n * SECOND_MS for n in (1, 2, 5, 10, 15, 30)),
-    *(n * MINUTE_MS for n in (1, 2, 5, 10, 15, 30)),
-    *(n * _HOUR_MS for n in (1, 2, 3, 6, 12)),
-    *(n * DAY_MS for n in (1, 7, 30, 365)),
-)
-_MOST_BUCKETS = 1_000_000
 _MOST_POINTS = 100_000
-_DEFAULT_LAST = "1h"
+# Wider than any range: all of it is one bucket, of whole days.
+ALL_TIME_MS = 10_000_000 * DAY_MS
+# Where `auto` would read about this many raw rows for percentiles, it takes hours, which have bins.
+_MANY_ROWS = 1_000_000
+_MANY_ROWS_SPAN_MS = 12 * HOUR_MS
+_USUAL_GAP_MS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is known of the metric that is asked about.
+
+    Attributes:
+        type: Its type, None if there is no such metric.
+        series: How many series it has.
+    """
+
+    type: MetricType | None = None
+    series: int = 0
+
+
+UNKNOWN = Subject()
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One range that a plan reads, `[start, end)`, and its buckets."""
+
+    start: int
+    end: int
+    grid: Grid
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to read: one metric's series in `[start, end)`, in buckets of `width_ms`."""
+    """What to read: one metric's series in `[start, end)`, in buckets of `width_ms`.
+
+    Attributes:
+        finest: The finest level that is kept of all of it.
+        zone: Whose days the buckets are, where they are of whole days.
+        compare_ms: How far back the range to compare with lies, 0 for none.
+        now: The end of the second that it is.
+    """
 
     metric: str
     aggregation: Aggregation
-    filters: dict[str, tuple[str, ...]]
+    filters: Mapping[str, tuple[str, ...]]
     group_by: tuple[str, ...]
     start: int
     end: int
     width_ms: int
     max_points: int
+    finest: Level = Level.RAW
+    zone: ZoneInfo | None = None
+    fill: Fill = Fill.NONE
+    compare_ms: int = 0
+    now: int = field(default=ALL_TIME_MS, compare=False)
+
+    @property
+    def level(self) -> Level:
+        """The coarsest level that the buckets are made of."""
+        step = self.grid().step_ms
+        return next(level for level in reversed(Level) if step % level.width_ms == 0)
 
     def buckets(self) -> int:
-        """How many buckets the range touches."""
+        """How many buckets the range touches; of a zone's days, about so many."""
         return -(-self.end // self.width_ms) - self.start // self.width_ms
 
+    def grid(self) -> Grid:
+        """The buckets."""
+        if self.zone is None or self.width_ms % DAY_MS:
+            return Grid(self.width_ms)
+        days = of_zone(self.zone, self.start, self.end, self.width_ms // DAY_MS)
+        return self._coarse(days)
 
-def plan(query: Query, now_ms: int) -> Plan:
+    def part(self) -> Part:
+        """The range asked for."""
+        return Part(self.start, self.end, self.grid())
+
+    def compared(self) -> Part:
+        """The range to compare with, its buckets told as those of the range asked for."""
+        moved = moments_back((self.start, self.end), self.compare_ms, self.zone)
+        start, end = (max(0, moment) for moment in moved)
+        grid = moved_back(self.grid(), self.start, self.end, self.compare_ms, self.zone)
+        return Part(start, end, self._coarse(grid))
+
+    def _coarse(self, grid: Grid) -> Grid:
+        return replace(grid, step_ms=max(grid.step_ms, self.finest.width_ms))
+
+
+def plan(query: Query, now_ms: int, kept: Kept = FOR_EVER, subject: Subject = UNKNOWN) -> Plan:
     """Check a query and lay down what to read.
+
+    A range that begins before what is kept in full is read from the finest level that still
+    covers it: its buckets become multiples of that level's, and its edges move outwards to them.
 
     Raises:
         NowlineError: INVALID with the field at fault; UNPROCESSABLE when it would cost too much.
@@ -57,7 +128,10 @@ def plan(query: Query, now_ms: int) -> Plan:
         raise invalid("metric_name", "must not be empty")
     if not 1 <= query.max_points <= _MOST_POINTS:
         raise invalid("max_points", f"must be from 1 to {_MOST_POINTS}")
-    start, end = _range(query.time_range, now_ms)
+    start, end = range_of(query.time_range, now_ms)
+    width = _width(query, end - start, subject)
+    if query.time_range.start is None:
+        start = rounded(start, end)
     planned = Plan(
         metric=query.metric_name,
         aggregation=query.aggregation,
@@ -65,95 +139,50 @@ def plan(query: Query, now_ms: int) -> Plan:
         group_by=tuple(dict.fromkeys(query.group_by)),
         start=start,
         end=end,
-        width_ms=_width(query.interval, end - start, query.max_points),
+        width_ms=width,
         max_points=query.max_points,
+        zone=zone_of(query.timezone, end),
+        fill=query.fill,
+        compare_ms=back_ms(query.compare, now_ms),
+        now=second_after(now_ms),
     )
-    _limit(planned)
-    return planned
+    # Of what was asked: whether it is too much does not hang on how long a level is kept.
+    check(planned.buckets(), compares_days=bool(planned.zone and planned.compare_ms))
+    return keep(planned, kept, subject.type)
 
 
-def interval_ms(interval: str) -> int:
-    """The width that an interval other than `auto` asks for.
-
-    Raises:
-        NowlineError: INVALID when it is not a duration.
-    """
-    width = duration_ms(interval)
-    if width is None:
-        raise invalid(
-            "interval", f"`{interval}` is not auto or a duration such as 1s, 5m, 1h or 1d"
-        )
-    return width
-
-
-def reach_ms(time_range: TimeRange, now_ms: int, default: str) -> int:
-    """How far back from now a range that is open at its end goes, for a live channel.
-
-    Raises:
-        NowlineError: INVALID when the range has an end, or nothing tells its start.
-    """
-    if time_range.end is not None:
-        raise invalid("time_range.end", "a live query goes on: it has no end")
-    if time_range.start is None and time_range.last is None:
-        time_range = TimeRange(last=default)
-    start, end = _range(time_range, now_ms)
-    return end - start
+def keep(planned: Plan, kept: Kept, kind: MetricType | None) -> Plan:
+    """The plan over what is kept: widened to the finest level that covers its range."""
+    oldest = max(0, planned.start - planned.compare_ms)
+    whole = planned.aggregation.quantile is not None and kind is not MetricType.DISTRIBUTION
+    level = finest(kept, planned.now - oldest, binned=whole)
+    until = finest(kept, planned.now - planned.end, binned=whole)
+    return replace(
+        planned,
+        start=planned.start // level.width_ms * level.width_ms,
+        end=-(-planned.end // until.width_ms) * until.width_ms,
+        width_ms=-(-planned.width_ms // level.width_ms) * level.width_ms,
+        finest=level,
+    )
 
 
-def _width(interval: str, span_ms: int, max_points: int) -> int:
-    if interval != "auto":
-        return interval_ms(interval)
-    # One more bucket than the span holds whole ones may be touched at its edges.
-    fitting = (w for w in _WIDTHS_MS if span_ms // w + 2 <= max(max_points, 3))
-    return next(fitting, _WIDTHS_MS[-1])
+def _width(query: Query, span_ms: int, subject: Subject) -> int:
+    if query.interval != "auto":
+        return interval_ms(query.interval)
+    width = auto_ms(span_ms, query.max_points)
+    if not _reads_many_rows(query.aggregation, span_ms, subject):
+        return width
+    return next(w for w in WIDTHS_MS if w >= max(width, HOUR_MS))
 
 
-def _range(time_range: TimeRange, now_ms: int) -> tuple[int, int]:
-    if time_range.start is None and time_range.end is None:
-        return _last(_DEFAULT_LAST if time_range.last is None else time_range.last, now_ms)
-    if time_range.last is not None:
-        raise invalid("time_range.last", "give either `last` or `start` and `end`")
-    if time_range.start is None:
-        raise invalid("time_range.start", "is missing")
-    start = _moment("time_range.start", time_range.start)
-    end = _second_after(now_ms)
-    if time_range.end is not None:
-        end = _moment("time_range.end", time_range.end)
-    if end <= start:
-        raise invalid("time_range.end", "must be after `start`")
-    return start, end
+def _reads_many_rows(aggregation: Aggregation, span_ms: int, subject: Subject) -> bool:
+    """Whether percentiles would come from very many raw rows, as if each series came every 10 s."""
+    if aggregation.quantile is None or subject.type is MetricType.DISTRIBUTION:
+        return False
+    rows = subject.series * span_ms // _USUAL_GAP_MS
+    return span_ms >= _MANY_ROWS_SPAN_MS and rows > _MANY_ROWS
 
 
-def _last(text: str, now_ms: int) -> tuple[int, int]:
-    span = duration_ms(text)
-    if span is None or span > now_ms:
-        raise invalid("time_range.last", f"`{text}` is not a duration such as 90s, 5m, 1h or 7d")
-    end = _second_after(now_ms)
-    return end - span, end
-
-
-def _second_after(now_ms: int) -> int:
-    """The end of the second that it is now: "up to now" takes in the newest row."""
-    return now_ms // SECOND_MS * SECOND_MS + SECOND_MS
-
-
-def _moment(field: str, moment: str | float) -> int:
-    at = epoch_ms(moment)
-    if at is None or at < 0:
-        raise invalid(field, "must be an RFC 3339 time with a zone, or epoch milliseconds")
-    return at
-
-
-def _filters(filters: dict[str, str | list[str]]) -> dict[str, tuple[str, ...]]:
+def _filters(filters: Mapping[str, str | list[str]]) -> dict[str, tuple[str, ...]]:
     listed = {k: (v,) if isinstance(v, str) else tuple(v) for k, v in filters.items()}
     return {key: tuple(sorted(set(values))) for key, values in sorted(listed.items())}
-
-
-def _limit(planned: Plan) -> None:
-    if planned.buckets() > _MOST_BUCKETS:
-        detail = (
-            f"The query asks for {planned.buckets():,} buckets a series; the limit is "
-            f"{_MOST_BUCKETS:,}. Ask for a shorter time_range or a wider interval."
-        )
-        errors = (FieldError("too narrow for this time_range", field="interval"),)
-        raise NowlineError(Code.UNPROCESSABLE, detail, errors=errors)

@@ -8,19 +8,24 @@ from typing import Protocol
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
-from nowline.clock import Clock, rfc3339
-from nowline.model.partials import Ints, merge
+from nowline.clock import Clock
+from nowline.model.partials import Ints
 from nowline.model.points import Points
-from nowline.model.query import MOST_AHEAD_MS
-from nowline.model.series import MetricType
-from nowline.query.engine import Engine, finish
+from nowline.model.query import MOST_AHEAD_MS, SECOND_MS, Aggregation
+from nowline.query.engine import Engine
+from nowline.query.grid import Grid
 from nowline.query.plan import Plan
-from nowline.store.catalogue import Catalogue, Metric, Selection
+from nowline.query.question import Question
+from nowline.query.ranges import second_after
 
 _LONGEST_GAP = 16
 # How many of the newest batches to search, or fewer where they are not all remembered.
 _LOOK_BACK = (64, 16, 4, 1)
+_ALL_POINTS = 1 << 30
+# Seconds since the epoch need no more bits.
+_GROUP_SHIFT = 40
 
 
 class Changed(Protocol):
@@ -79,10 +84,39 @@ class _Cells:
     oldest: int
 
 
+@dataclass(frozen=True, slots=True)
+class _View:
+    """The range as of now.
+
+    Attributes:
+        plan: From the start of a bucket up to the newest time that a row may have.
+        question: What is asked of it.
+    """
+
+    plan: Plan
+    question: Question
+
+    @property
+    def grid(self) -> Grid:
+        """The buckets."""
+        return self.question.part.grid
+
+    def cells(self, change: Changed) -> _Cells | None:
+        """What a batch changed of this; None if nothing."""
+        chosen, group = self.question.selection.groups_of(change.series)
+        second = change.second[chosen]
+        inside = second >= self.plan.start
+        if not inside.any():
+            return None
+        second = second[inside]
+        return _Cells(group[inside], self.grid.of(second), int(second.min()))
+
+
 class MetricWatch:
     """Follows one plan whose range ends now; it is asked for changes by one channel only.
 
-    Rows older than the windows are told once the store has read them.
+    Rows older than the windows are told once the store has read them. The rate of a bucket that
+    was told before it was over is told again when it is.
 
     Args:
         plan: What is watched.
@@ -110,7 +144,8 @@ class MetricWatch:
         self._stored = stored
         self._clock = clock
         self._unstored: list[Changed] = []
-        self._selected: tuple[int, Selection] | None = None
+        # The bucket whose rate was told before it was over, and when it is.
+        self._open: tuple[int, int] | None = None
 
     @property
     def position(self) -> int:
@@ -119,16 +154,15 @@ class MetricWatch:
 
     @property
     def waiting(self) -> bool:
-        """Whether late rows wait for the store."""
-        return bool(self._unstored)
+        """Whether late rows wait for the store, or a rate to be told again."""
+        return bool(self._unstored) or self._is_over()
 
     async def snapshot(self) -> News:
         """All points of the range as of now."""
         position = self._history.position
         newest = self._newest_received()
-        end = self._clock.now_ms() + MOST_AHEAD_MS
-        plan = replace(self._plan, start=self._start(), end=end)
-        points = await self._engine.run(plan)
+        points = (await self._engine.run(self._view().plan)).points
+        self._remember_open(points)
         return News(points.to_json(), position, newest)
 
     async def changes(self, since: int) -> News | None:
@@ -137,22 +171,20 @@ class MetricWatch:
         if changes is None:
             return None
         position = self._history.position
-        selection = self._selection()
+        view = self._view()
         touching = [
             (change, cells)
             for change in (*self._unstored, *changes)
-            if (cells := self._cells(selection, change))
+            if (cells := view.cells(change))
         ]
         ready = [(change, cells) for change, cells in touching if self._is_ready(cells, change)]
-        data, newest = b"[]", None
-        if ready:
-            newest = max(change.received_ms for change, _ in ready)
-            points = await self._evaluate(selection, [cells for _, cells in ready])
-            data = points.to_json()
+        newest = max((change.received_ms for change, _ in ready), default=None)
+        points = await self._evaluate(view, [cells for _, cells in ready])
         # Only now: where the store fails, all of it is asked for again.
         told = {change.position for change, _ in ready}
         self._unstored = [change for change, _ in touching if change.position not in told]
-        return News(data, position, newest)
+        self._remember_open(points)
+        return News(points.to_json() if points else b"[]", position, newest)
 
     def merge(self, parts: list[bytes]) -> bytes:
         """The points of consecutive updates as one update."""
@@ -166,81 +198,64 @@ class MetricWatch:
     def _is_ready(self, cells: _Cells, change: Changed) -> bool:
         return cells.oldest >= self._history.start or change.offset <= self._stored.offset
 
-    def _start(self) -> int:
-        """The range's start now, at a bucket's start: every bucket told is a whole one."""
-        width, start = self._plan.width_ms, self._plan.start
-        if self._span_ms is not None:
-            start = self._clock.now_ms() - self._span_ms
-        return start // width * width
+    def _view(self) -> _View:
+        """The range now, from a bucket's start on: every bucket told is a whole one."""
+        now = self._clock.now_ms()
+        start = self._plan.start if self._span_ms is None else now - self._span_ms
+        plan = replace(self._plan, start=start, end=now + MOST_AHEAD_MS, now=second_after(now))
+        first = int(plan.grid().starts(start, start + 1)[0])
+        plan = replace(plan, start=first)
+        return _View(plan, self._engine.question(plan))
 
-    def _selection(self) -> Selection:
-        plan = self._plan
-        count = self._engine.catalogue.series_count(plan.metric)
-        if self._selected is None or self._selected[0] != count:
-            chosen = self._engine.catalogue.select(plan.metric, plan.filters, plan.group_by)
-            self._selected = (count, chosen)
-        return self._selected[1]
-
-    def _cells(self, selection: Selection, change: Changed) -> _Cells | None:
-        chosen, group = selection.groups_of(change.series)
-        width = self._plan.width_ms
-        second = change.second[chosen]
-        bucket = second // width * width
-        inside = bucket >= self._start()
-        if not inside.any():
+    async def _evaluate(self, view: _View, cells: list[_Cells]) -> Points | None:
+        """The points of these cells, and of the bucket whose rate is to be told again."""
+        group, bucket = self._cells(view, cells)
+        if not len(bucket):
             return None
-        return _Cells(group[inside], bucket[inside], int(second[inside].min()))
-
-    async def _evaluate(self, selection: Selection, cells: list[_Cells]) -> Points:
-        group = np.concatenate([c.group for c in cells])
-        bucket = np.concatenate([c.bucket for c in cells])
-        width = self._plan.width_ms
-        runs = [
-            await self._engine.partials(selection, start, end + width, width)
-            for start, end in _runs(np.unique(bucket), width)
+        ends = view.grid.ends(bucket)
+        if view.question.is_rise:
+            # What a gauge rose by up to its next value, whenever that is, changes as well.
+            runs = [(int(bucket.min()), view.plan.end)]
+        else:
+            runs = _runs(bucket, ends, _LONGEST_GAP * view.plan.width_ms)
+        plans = [
+            replace(view.plan, start=start, end=end, max_points=_ALL_POINTS) for start, end in runs
         ]
-        rows = merge(runs)
-        changed = np.isin(_code(rows.key, rows.bucket, width), _code(group, bucket, width))
-        return finish(rows.where(changed), selection, self._plan.aggregation)
+        points = _joined([each.points for each in await self._engine.run_anew(plans)])
+        return points.where(_changed(points, group, bucket, and_next=view.question.is_rise))
+
+    def _cells(self, view: _View, cells: list[_Cells]) -> tuple[Ints, Ints]:
+        groups, buckets = [c.group for c in cells], [c.bucket for c in cells]
+        if self._open is not None and self._is_over():
+            every = np.arange(len(view.question.selection.tags))
+            groups.append(every)
+            buckets.append(np.full(len(every), self._open[0]))
+        nothing = np.empty(0, np.int64)
+        return np.concatenate([nothing, *groups]), np.concatenate([nothing, *buckets])
+
+    def _remember_open(self, points: Points | None) -> None:
+        """Remember the oldest bucket whose rate was just told although it is not over."""
+        if self._plan.aggregation is not Aggregation.RATE or points is None:
+            return
+        if self._is_over():
+            self._open = None
+        if self._open is None and len(points):
+            newest = np.array([points.bucket.max()])
+            end = int(self._view().grid.ends(newest)[0])
+            if end > self._clock.now_ms():
+                self._open = (int(newest[0]), end)
+
+    def _is_over(self) -> bool:
+        return self._open is not None and self._open[1] <= self._clock.now_ms()
 
     def _newest_received(self) -> int | None:
         """When the newest row of the watched series came in, if that is not long ago."""
         position = self._history.position
         reaches = (self._history.changes_since(max(0, position - n)) for n in _LOOK_BACK)
         changes = next((found for found in reaches if found is not None), ())
-        selection = self._selection()
-        touching = (c for c in reversed(changes) if self._cells(selection, c))
+        view = self._view()
+        touching = (c for c in reversed(changes) if view.cells(c))
         return next((c.received_ms for c in touching), None)
-
-
-class CatalogueWatch:
-    """Follows which metrics there are."""
-
-    def __init__(self, catalogue: Catalogue) -> None:
-        self._catalogue = catalogue
-
-    @property
-    def position(self) -> int:
-        """The catalogue's revision now."""
-        return self._catalogue.revision
-
-    @property
-    def waiting(self) -> bool:
-        """Nothing ever waits here."""
-        return False
-
-    async def snapshot(self) -> News:
-        """All entries."""
-        return News(entries(self._catalogue.search("")), self.position, None)
-
-    async def changes(self, since: int) -> News:
-        """Entries that changed after `since`, apart from when they were last seen."""
-        return News(entries(self._catalogue.changed_since(since)), self.position, None)
-
-    def merge(self, parts: list[bytes]) -> bytes:
-        """The entries of consecutive updates as one update."""
-        latest = {each.name: each for part in parts for each in _entries.decode(part)}
-        return msgspec.json.encode([latest[name] for name in sorted(latest)])
 
 
 class _Point(msgspec.Struct, frozen=True):
@@ -252,50 +267,39 @@ class _Point(msgspec.Struct, frozen=True):
 _points = msgspec.json.Decoder(list[_Point])
 
 
-class Entry(msgspec.Struct, frozen=True):
-    """One metric as the catalogue lists it; times are RFC 3339."""
-
-    name: str
-    type: MetricType
-    unit: str | None
-    tags: list[str]
-    series: int
-    first_seen: str
-    last_seen: str
-    metadata: dict[str, object]
-
-
-_entries = msgspec.json.Decoder(list[Entry])
-
-
-def entry(metric: Metric) -> Entry:
-    """A metric as the catalogue lists it."""
-    unit = metric.metadata.get("unit")
-    return Entry(
-        name=metric.name,
-        type=metric.type,
-        unit=unit if isinstance(unit, str) else None,
-        tags=sorted(metric.tags),
-        series=len(metric.series),
-        first_seen=rfc3339(metric.first_seen),
-        last_seen=rfc3339(metric.last_seen),
-        metadata=metric.metadata,
-    )
-
-
-def entries(metrics: list[Metric]) -> bytes:
-    """The JSON array of these metrics."""
-    return msgspec.json.encode([entry(metric) for metric in metrics])
-
-
-def _runs(buckets: Ints, width: int) -> list[tuple[int, int]]:
-    """First and last bucket of each stretch without a long gap: one read covers a stretch."""
-    breaks = np.flatnonzero(np.diff(buckets) > _LONGEST_GAP * width)
+def _runs(buckets: Ints, ends: Ints, longest_gap: int) -> list[tuple[int, int]]:
+    """The range of each stretch of buckets without a long gap: one read covers a stretch."""
+    buckets, at = np.unique(buckets, return_index=True)
+    ends = ends[at]
+    breaks = np.flatnonzero(np.diff(buckets) > longest_gap)
     firsts = buckets[np.concatenate(([0], breaks + 1))]
-    lasts = buckets[np.append(breaks, len(buckets) - 1)]
+    lasts = ends[np.append(breaks, len(buckets) - 1)]
     return list(zip(firsts.tolist(), lasts.tolist(), strict=True))
 
 
-def _code(group: Ints, bucket: Ints, width: int) -> Ints:
-    """One number for each (group, bucket)."""
-    return (bucket // width << 24) + group
+def _joined(parts: list[Points]) -> Points:
+    group = np.concatenate([part.group for part in parts])
+    bucket = np.concatenate([part.bucket for part in parts])
+    order = np.lexsort((bucket, group))
+    value = np.concatenate([part.value for part in parts])
+    return Points(parts[0].tags, group[order], bucket[order], value[order])
+
+
+def _changed(points: Points, group: Ints, bucket: Ints, *, and_next: bool) -> NDArray[np.bool_]:
+    """Which points are of these cells, or of the next cell of the same group."""
+    changed = np.isin(_code(points.group, points.bucket), _code(group, bucket))
+    if not and_next or not len(points):
+        return changed
+    # The cell before need not have a point of its own.
+    cells = np.unique(_code(group, bucket))
+    codes = _code(points.group, points.bucket)
+    following = np.searchsorted(codes, cells, side="right")
+    inside = following < len(codes)
+    following = following[inside][points.group[following[inside]] == cells[inside] >> _GROUP_SHIFT]
+    changed[following] = True
+    return changed
+
+
+def _code(group: Ints, bucket: Ints) -> Ints:
+    """One number for each (group, bucket), in their order."""
+    return (group << _GROUP_SHIFT) + bucket // SECOND_MS

@@ -7,10 +7,11 @@ from dataclasses import replace
 import msgspec
 
 from nowline.clock import Clock
-from nowline.model.query import SECOND_MS, Query, TimeRange
+from nowline.model.query import SECOND_MS, Fill, Query, TimeRange
 from nowline.query.engine import Engine
-from nowline.query.plan import plan, reach_ms
-from nowline.query.watch import CatalogueWatch, History, MetricWatch, Stored
+from nowline.query.listing import CatalogueWatch
+from nowline.query.ranges import reach_ms
+from nowline.query.watch import History, MetricWatch, Stored
 
 _DEFAULT_REACH = "5m"
 
@@ -28,7 +29,7 @@ class Watches:
         """The key of a query that is refreshed at this interval, and what answers it.
 
         Unless the query says otherwise, its buckets are as wide as the interval, or wider where
-        there would be more than `max_points` of them.
+        there would be more than `max_points` of them. `fill` and `compare` mean nothing here.
 
         Raises:
             NowlineError: INVALID or UNPROCESSABLE, as for any query.
@@ -40,7 +41,8 @@ class Watches:
         if moves:
             span = TimeRange(start=now - reach, end=now)
             ranged = msgspec.structs.replace(query, time_range=span)
-        planned = plan(ranged, now)
+        # A frame has points of one range only, and those that something happened to.
+        planned = self._engine.plan(msgspec.structs.replace(ranged, fill=Fill.NONE, compare=None))
         if query.interval == "auto":
             narrowest = max(SECOND_MS, interval_ms // SECOND_MS * SECOND_MS)
             planned = replace(planned, width_ms=max(planned.width_ms, narrowest))
@@ -63,6 +65,7 @@ def _key(query: Query, reach: tuple[str, int]) -> str:
         query.group_by,
         query.interval,
         query.max_points,
+        query.timezone,
         reach,
     )
     return msgspec.json.encode(parts).decode()

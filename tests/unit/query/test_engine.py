@@ -1,155 +1,31 @@
-"""Windows and store together answer like one plain list, wherever the seam between them is."""
+"""Answers over store and windows: every aggregation of every type, in order."""
 
 from __future__ import annotations
 
-import asyncio
-import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import NamedTuple
 
-import numpy as np
+import msgspec
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from nowline.model.batch import Batch
-from nowline.model.query import MINUTE_MS, Aggregation, Query, TimeRange
-from nowline.model.series import MetricType, SeriesKey
+from nowline.errors import Code, NowlineError
+from nowline.model.partials import Partials
+from nowline.model.query import DAY_MS, MINUTE_MS, Aggregation, Query, TimeRange
+from nowline.model.series import MetricType
+from nowline.query.answers import Answer
 from nowline.query.engine import Engine
-from nowline.rollup.window import Windows
-from nowline.store.base import Append, Rows
-from nowline.store.catalogue import Catalogue
+from nowline.store.base import Span
+from nowline.store.catalogue import Selection
 from nowline.store.duckdb import DuckDBStore
-from personas import SetClock
-from reference import Row, assert_equal, cells, columns
-
-START = 30_000_000 * MINUTE_MS
-SPAN = 4 * MINUTE_MS
-NOW = START + SPAN
-HOSTS = ["a", "b", "a", "c"]
-
-
-class Taken(NamedTuple):
-    rows: list[Row]
-    in_windows: list[Row]
-
-
-class World:
-    """An engine over real windows and a real store, which reads behind."""
-
-    def __init__(self, store: DuckDBStore) -> None:
-        self.catalogue = Catalogue()
-        self.windows = Windows(START + MINUTE_MS)
-        self.store = store
-        self.engine = Engine(self.catalogue, store, self.windows, SetClock(NOW))
-        self.taken: list[Taken] = []
-        self.stored = 0
-
-    def take_in(self, rows: list[Row]) -> None:
-        series, time, value = columns(rows)
-        self.catalogue.resolve(_batch(series, time, value))
-        offset = len(self.taken) + 1
-        self.taken.append(Taken(rows, [r for r in rows if r.time >= self.windows.start]))
-        self.windows.fold(series, time, value, received_ms=offset, offset=offset)
-
-    async def put_away(self, batches: int, closed_before: int) -> None:
-        """Store the next batches, as the writer does."""
-        last = min(self.stored + batches, len(self.taken))
-        rows = [row for taken in self.taken[self.stored : last] for row in taken.rows]
-        self.stored = last
-        work = Append(Rows(*columns(rows)), [], [], "log", last, closed_before)
-        await self.store.append(work)
-
-    def visible(self) -> list[Row]:
-        """Stored rows, and those that came in time for the windows."""
-        stored = [row for taken in self.taken[: self.stored] for row in taken.rows]
-        return [*stored, *(r for taken in self.taken[self.stored :] for r in taken.in_windows)]
-
-    async def assert_answers(self, start: int, end: int, width_ms: int) -> None:
-        selected = self.catalogue.select("m", {}, ["host"])
-        groups = dict(zip(selected.series.tolist(), selected.group.tolist(), strict=True))
-        found = await self.engine.partials(selected, start, end, width_ms)
-        assert_equal(found, cells(self.visible(), groups, start, end, width_ms))
-
-
-def _batch(series: np.ndarray, time: np.ndarray, value: np.ndarray) -> Batch:
-    keys = [
-        SeriesKey.of("m", {"host": host, "n": str(number)}).encode()
-        for number, host in enumerate(HOSTS)
-    ]
-    types = [MetricType.GAUGE] * len(keys)
-    return Batch(keys, types, series.astype(np.uint32), time, value, 0)
+from reference import Row
+from worlds import FOR_EVER, NOW, START, World
 
 
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
-    store = await DuckDBStore.open(tmp_path / "store.duckdb")
+    store = await DuckDBStore.open(tmp_path / "store.duckdb", FOR_EVER)
     yield World(store)
     await store.close()
-
-
-rows = st.builds(
-    Row,
-    st.integers(0, 3),
-    # Few seconds and the edges within them, so that rows meet and ranges cut between them.
-    st.builds(
-        lambda second, edge: START + second * 7_000 + edge,
-        st.integers(0, SPAN // 7_000),
-        st.sampled_from([0, 1, 499, 500, 999]),
-    ),
-    st.integers(-1_000, 1_000).map(float),
-)
-steps = st.lists(
-    st.one_of(
-        st.tuples(st.just("take"), st.lists(rows, min_size=1, max_size=10)),
-        st.tuples(st.just("store"), st.integers(1, 3), st.integers(0, 4)),
-        st.tuples(st.just("forget"), st.integers(0, SPAN // 1_000), st.integers(0, 20)),
-    ),
-    min_size=2,
-    max_size=8,
-)
-seconds = st.integers(-5, SPAN // 1_000 + 5)
-questions = st.tuples(
-    seconds, st.integers(1, 300), st.sampled_from([1_000, 7_000, MINUTE_MS, 2 * MINUTE_MS])
-)
-
-
-@settings(max_examples=25)
-@given(steps, st.lists(questions, min_size=1, max_size=3), st.integers(1, 999))
-def test_any_question_at_any_time_has_the_answer_of_a_plain_list(
-    steps: list[tuple[object, ...]], asked: list[tuple[int, int, int]], edge: int
-) -> None:
-    asyncio.run(_run(steps, asked, edge))
-
-
-async def _run(
-    steps: list[tuple[object, ...]], asked: list[tuple[int, int, int]], edge: int
-) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        store = await DuckDBStore.open(Path(folder) / "store.duckdb")
-        world = World(store)
-        for step in steps:
-            await _do(world, step)
-            for start, length, width in asked:
-                first = START + start * 1_000
-                await world.assert_answers(first, first + length * 1_000, width)
-        await world.put_away(len(world.taken), NOW)
-        for start, length, width in asked:
-            # Edges within a second are the store's, which by now has everything.
-            first = START + start * 1_000 + edge
-            await world.assert_answers(first, first + length * 997, width)
-        await store.close()
-
-
-async def _do(world: World, step: tuple[object, ...]) -> None:
-    match step:
-        case "take", list(batch):
-            world.take_in(batch)
-        case "store", int(batches), int(minute):
-            await world.put_away(batches, START + minute * MINUTE_MS)
-        case "forget", int(second), int(changes):
-            world.windows.forget(START + second * 1_000, changes, world.stored)
 
 
 @pytest.mark.parametrize(
@@ -176,7 +52,7 @@ async def test_each_aggregation_over_store_and_windows(
         aggregation=aggregation,
         interval="1h",
     )
-    _, points = await world.engine.ask(query)
+    points = (await world.engine.ask(query)).points
     assert points.value.tolist() == [expected]
     assert points.bucket.tolist() == [START]
 
@@ -187,26 +63,234 @@ async def test_answers_are_ordered_by_tags_then_time(world: World) -> None:
     query = Query(
         metric_name="m", time_range=TimeRange(last="5m"), group_by=("host",), interval="1s"
     )
-    _, points = await world.engine.ask(query)
+    points = (await world.engine.ask(query)).points
     told = [points.tags[group]["host"] for group in points.group]
     assert told == ["a", "a", "b", "c"]
     assert points.value.tolist() == [0.0, 1.0, 2.0, 3.0]
 
 
-@pytest.mark.parametrize(("end", "expected"), [(0, 0), (500, 0), (501, 1), (999, 1), (1_000, 2)])
-async def test_a_range_that_ends_within_a_second_of_the_windows_is_exact(
-    world: World, end: int, expected: int
-) -> None:
-    at = world.windows.start + 5_000
-    world.take_in([Row(0, at + 500, 1.0), Row(0, at + 999, 1.0)])
-    await world.put_away(1, 0)
-    selected = world.catalogue.select("m", {}, [])
-    found = await world.engine.partials(selected, at - MINUTE_MS, at + end, MINUTE_MS)
-    assert found.count.sum() == expected
-
-
 async def test_an_unknown_metric_has_no_points(world: World) -> None:
-    _, points = await world.engine.ask(Query(metric_name="nothing"))
+    points = (await world.engine.ask(Query(metric_name="nothing"))).points
     assert len(points) == 0
     assert points.to_json() == b"[]"
     assert world.engine.answered.queries == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "aggregation", "expected"),
+    [
+        (MetricType.GAUGE, Aggregation.AVG, 3.5),
+        (MetricType.GAUGE, Aggregation.SUM, 14.0),
+        (MetricType.GAUGE, Aggregation.COUNT, 4.0),
+        (MetricType.GAUGE, Aggregation.MIN, -1.0),
+        (MetricType.GAUGE, Aggregation.MAX, 8.0),
+        (MetricType.GAUGE, Aggregation.LAST, 8.0),
+        (MetricType.GAUGE, Aggregation.RATE, 2.0 / 60),
+        (MetricType.COUNTER, Aggregation.RATE, 14.0 / 60),
+        (MetricType.DISTRIBUTION, Aggregation.RATE, 4.0 / 60),
+    ],
+)
+async def test_a_value_is_one_number_over_the_range(
+    world: World, kind: MetricType, aggregation: Aggregation, expected: float
+) -> None:
+    world.kind = kind
+    at = world.windows.start + 500
+    world.take_in([Row(0, at - 1_000, 6.0), Row(1, at - 1, 100.0), Row(0, at, 1.0)])
+    await world.put_away(1, 0)
+    world.take_in([Row(2, at + 4_000, -1.0), Row(3, at + 6_000, 6.0), Row(0, at + 9_000, 8.0)])
+    world.take_in([Row(3, at + 60_000, 1_000.0)])
+    await world.put_away(9, 0)
+    found = await world.engine.value("m", aggregation, {}, at, at + 60_000)
+    assert found == pytest.approx(expected)
+    assert await world.engine.value("m", aggregation, {"host": ("z",)}, at, at + 60_000) is None
+    assert await world.engine.value("n", aggregation, {}, at, at + 60_000) is None
+    assert await world.engine.value("m", aggregation, {}, NOW + 10**9, NOW + 2 * 10**9) is None
+
+
+PAST = Query(
+    metric_name="m",
+    time_range=TimeRange(start=START - 10 * MINUTE_MS, end=START),
+    aggregation=Aggregation.SUM,
+    interval="1m",
+)
+LATEST = msgspec.structs.replace(PAST, time_range=TimeRange(last="30m"))
+
+
+async def total(world: World, query: Query) -> tuple[float, bool]:
+    answer = await world.engine.ask(query)
+    return float(answer.points.value.sum()), answer.cached
+
+
+async def test_an_answer_about_the_past_is_given_again_until_a_late_row_comes(
+    world: World,
+) -> None:
+    world.take_in([Row(0, START - MINUTE_MS, 1.0)])
+    await world.put_away(1, 0)
+    assert await total(world, PAST) == (1.0, False)
+    world.take_in([Row(0, NOW - 1, 5.0)])
+    assert await total(world, PAST) == (1.0, True)
+    world.take_in([Row(1, START - MINUTE_MS, 2.0)])
+    assert (await total(world, PAST))[1] is False
+    await world.put_away(2, 0)
+    assert await total(world, PAST) == (3.0, False)
+    assert await total(world, PAST) == (3.0, True)
+
+
+async def test_an_answer_up_to_now_is_given_again_until_a_row_of_its_series_comes(
+    world: World,
+) -> None:
+    only_b = msgspec.structs.replace(LATEST, filters={"host": "b"}, interval="7s")
+    world.take_in([Row(1, NOW - 5_000, 1.0), Row(0, NOW - 5_000, 5.0)])
+    answers = world.engine.caches["answers"]
+    assert await total(world, only_b) == (1.0, False)
+    world.take_in([Row(0, NOW - 4_000, 10.0)])
+    assert await total(world, only_b) == (1.0, True)
+    assert (answers.hits, answers.misses) == (1, 1)
+    world.take_in([Row(1, NOW - 4_000, 2.0)])
+    assert (await total(world, only_b))[0] == 3.0
+    assert (answers.hits, answers.misses) == (1, 2)
+
+
+async def test_a_new_series_is_in_the_next_answer(world: World) -> None:
+    every = msgspec.structs.replace(LATEST, group_by=("host",))
+    world.take_in([Row(1, NOW - 5_000, 1.0)])
+    assert await total(world, every) == (1.0, False)
+    world.take_in([Row(3, NOW - 5_000, 2.0)])
+    assert (await total(world, every))[0] == 3.0
+
+
+async def test_a_new_group_before_the_others_does_not_mix_them_up(world: World) -> None:
+    by_host = msgspec.structs.replace(LATEST, group_by=("host",))
+    world.take_in([Row(1, START - MINUTE_MS, 1.0), Row(3, START - MINUTE_MS, 3.0)])
+    await world.put_away(1, 0)
+    await world.engine.ask(by_host)
+    world.take_in([Row(0, NOW - 5_000, 10.0)])
+    points = (await world.engine.ask(by_host)).points
+    hosts = [points.tags[group]["host"] for group in points.group.tolist()]
+    assert (hosts, points.value.tolist()) == (["a", "b", "c"], [10.0, 1.0, 3.0])
+
+
+async def test_what_was_read_while_a_late_row_came_is_not_kept(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.take_in([Row(0, START - MINUTE_MS, 1.0)])
+    await world.put_away(1, 0)
+    partials = world.store.partials
+
+    async def overtaken(selection: Selection, span: Span) -> Partials:
+        """Answer with what there was before a late row was stored."""
+        found = await partials(selection, span)
+        world.take_in([Row(0, START - MINUTE_MS, 2.0)])
+        await world.put_away(1, 0)
+        return found
+
+    with monkeypatch.context() as patched:
+        patched.setattr(world.store, "partials", overtaken)
+        assert await total(world, PAST) == (1.0, False)
+    assert await total(world, PAST) == (3.0, False)
+
+
+async def test_a_range_that_moves_with_the_clock_reads_only_its_edges_again(world: World) -> None:
+    times = range(START - 20 * MINUTE_MS, NOW, 13_000)
+    world.take_in([Row(0, time, float(at)) for at, time in enumerate(times)])
+    await world.put_away(1, START)
+    for quantile in (Aggregation.SUM, Aggregation.P90):
+        query = msgspec.structs.replace(
+            LATEST, aggregation=quantile, time_range=TimeRange(last="20m"), interval="1m"
+        )
+        first = await world.engine.ask(query)
+        for seconds in (0.5, 1, 1, 20, 61, 200):
+            world.clock.advance(seconds)
+            anew = Engine(world.catalogue, world.store, world.windows, world.clock)
+            again = await world.engine.ask(query)
+            expected = await anew.ask(query)
+            assert again.cached
+            assert again.points.bucket.tolist() == expected.points.bucket.tolist()
+            assert again.points.value.tolist() == pytest.approx(expected.points.value.tolist())
+        assert first.points.bucket.tolist() != again.points.bucket.tolist()
+
+
+async def test_what_is_kept_has_a_budget_and_is_counted(world: World) -> None:
+    world.take_in([Row(0, START - MINUTE_MS, 1.0)])
+    await world.put_away(1, 0)
+    for _ in range(3):
+        await world.engine.ask(PAST)
+    assert (world.engine.caches["answers"].hits, world.engine.caches["answers"].misses) == (2, 1)
+    assert world.engine.caches["partials"].entries == 1
+    assert 0 < world.engine.caches["partials"].bytes < 10_000
+
+
+async def test_a_question_that_takes_too_long_is_given_up(tmp_path: Path) -> None:
+    store = await DuckDBStore.open(tmp_path / "store.duckdb", FOR_EVER)
+    world = World(store)
+    world.take_in([Row(0, START, 1.0)])
+    await world.put_away(1, 0)
+    hasty = Engine(world.catalogue, store, world.windows, world.clock, limit_s=0)
+    answers = await hasty.ask_all([PAST, msgspec.structs.replace(PAST, metric_name="")])
+    assert [each.code for each in answers if isinstance(each, NowlineError)] == [
+        Code.UNAVAILABLE,
+        Code.INVALID,
+    ]
+    assert isinstance(await world.engine.ask(PAST), Answer)
+    await store.close()
+
+
+async def test_too_many_cells_are_refused_with_the_reason(world: World) -> None:
+    world.take_in([Row(series, START, 1.0) for series in range(4)])
+    wide = TimeRange(start=0, end=900_000_000)
+    query = Query("m", wide, aggregation=Aggregation.RATE, interval="1s")
+    with pytest.raises(NowlineError, match="900,000 buckets of each of 4 series") as caught:
+        await world.engine.ask(query)
+    assert caught.value.code is Code.UNPROCESSABLE
+    one = msgspec.structs.replace(query, aggregation=Aggregation.SUM)
+    assert len((await world.engine.ask(one)).points) == 0
+    with pytest.raises(NowlineError, match="limit"):
+        await world.engine.ask(msgspec.structs.replace(query, aggregation=Aggregation.P50))
+
+
+async def test_a_batch_reads_a_range_once_however_many_ask(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.take_in([Row(0, START - MINUTE_MS, 1.0), Row(1, START - 2 * MINUTE_MS, 3.0)])
+    await world.put_away(1, 0)
+    spans = []
+    partials = world.store.partials
+
+    async def counted(selection: Selection, span: Span) -> Partials:
+        spans.append(span)
+        return await partials(selection, span)
+
+    monkeypatch.setattr(world.store, "partials", counted)
+    asked = [
+        msgspec.structs.replace(PAST, aggregation=aggregation, filters=filters, group_by=group_by)
+        for aggregation in (Aggregation.SUM, Aggregation.MAX, Aggregation.COUNT)
+        for filters in ({}, {"host": "b"})
+        for group_by in ((), ("host",), ("n", "host"))
+    ]
+    answers = await world.engine.ask_all(asked)
+    assert len(spans) == 1
+    values = [each.points.value.tolist() for each in answers if isinstance(each, Answer)]
+    assert values[:6] == [[3.0, 1.0], [1.0, 3.0], [1.0, 3.0], [3.0], [3.0], [3.0]]
+    assert len(values) == 18
+
+
+async def test_a_range_to_compare_with_is_told_as_today(world: World) -> None:
+    week = 7 * DAY_MS
+    world.take_in([Row(0, START + 500, 1.0), Row(0, START + 500 - week, 2.0)])
+    await world.put_away(1, 0)
+    query = Query(
+        "m",
+        TimeRange(start=START - MINUTE_MS, end=START + MINUTE_MS),
+        aggregation=Aggregation.SUM,
+        interval="1s",
+        compare="7d",
+        timezone="Europe/Rome",
+    )
+    answer = await world.engine.ask(query)
+    assert answer.compared is not None
+    assert answer.points.bucket.tolist() == [START]
+    # A week before, the clocks of Rome were an hour behind: half past ten was an hour later.
+    assert answer.compared.bucket.tolist() == []
+    plain = await world.engine.ask(msgspec.structs.replace(query, timezone=None))
+    assert plain.compared is not None
+    assert (plain.compared.bucket.tolist(), plain.compared.value.tolist()) == ([START], [2.0])

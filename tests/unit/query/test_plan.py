@@ -10,8 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nowline.errors import Code, NowlineError
+from nowline.model.level import Level
 from nowline.model.query import Aggregation, Query, TimeRange, duration_ms
-from nowline.query.plan import interval_ms, plan, reach_ms
+from nowline.model.series import MetricType
+from nowline.query.plan import Plan, Subject, plan
+from nowline.query.ranges import interval_ms, reach_ms
 
 NOW = 1_800_000_000_123
 NEXT_SECOND = 1_800_000_001_000
@@ -152,3 +155,107 @@ def test_a_live_range_reaches_back_from_now_and_has_no_end() -> None:
     with pytest.raises(NowlineError) as caught:
         reach_ms(TimeRange(start=1, end=2), NOW, "5m")
     assert [error.field for error in caught.value.errors] == ["time_range.end"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"timezone": ""}, "timezone"),
+        ({"timezone": "Rome"}, "timezone"),
+        ({"timezone": "../etc/passwd"}, "timezone"),
+        ({"timezone": "/etc/localtime"}, "timezone"),
+        ({"timezone": "Europe"}, "timezone"),
+        ({"timezone": "a" * 5_000}, "timezone"),
+        ({"timezone": "Europe/Rome\0"}, "timezone"),
+        ({"timezone": "UTC", "time_range": {"start": 0, "end": 1 << 52}}, "time_range.end"),
+        ({"compare": ""}, "compare"),
+        ({"compare": "yesterday"}, "compare"),
+        ({"compare": "99999999w"}, "compare"),
+    ],
+)
+def test_bad_zones_and_comparisons_name_their_field(fields: dict[str, Any], field: str) -> None:
+    error = fault(**fields)
+    assert error.code is Code.INVALID
+    assert [each.field for each in error.errors] == [field]
+
+
+HOUR = 3_600_000
+KEPT = {
+    Level.RAW: 30 * DAY,
+    Level.MINUTE: 365 * DAY,
+    Level.FIVE_MINUTES: 365 * DAY,
+    Level.HOUR: 5 * 365 * DAY,
+    Level.DAY: 5 * 365 * DAY,
+}
+
+
+def planned(kind: MetricType = MetricType.GAUGE, series: int = 1, **fields: object) -> Plan:
+    return plan(query(**fields), NOW, KEPT, Subject(kind, series))
+
+
+@pytest.mark.parametrize(
+    ("fields", "width", "level"),
+    [
+        ({"time_range": {"last": "1h"}, "interval": "7s"}, 7_000, Level.RAW),
+        ({"time_range": {"last": "1h"}, "interval": "2m"}, 120_000, Level.MINUTE),
+        ({"time_range": {"last": "1h"}, "interval": "15m"}, 900_000, Level.FIVE_MINUTES),
+        ({"time_range": {"last": "1d"}, "interval": "3h"}, 3 * HOUR, Level.HOUR),
+        ({"time_range": {"last": "30d"}, "interval": "7d"}, 7 * DAY, Level.DAY),
+        ({"time_range": {"last": "31d"}, "interval": "7s"}, 60_000, Level.MINUTE),
+        ({"time_range": {"last": "31d"}, "interval": "90s"}, 120_000, Level.MINUTE),
+        ({"time_range": {"last": "366d"}, "interval": "5m"}, HOUR, Level.HOUR),
+        ({"time_range": {"last": "366d"}, "interval": "90m"}, 2 * HOUR, Level.HOUR),
+        ({"time_range": {"last": "3000d"}, "interval": "30m"}, HOUR, Level.HOUR),
+        # Percentiles of anything but a distribution have bins from an hour up only.
+        ({"time_range": {"last": "31d"}, "interval": "5m", "aggregation": "p95"}, HOUR, Level.HOUR),
+        # What it is compared with has to be there as well.
+        ({"time_range": {"last": "1h"}, "interval": "1s", "compare": "30d"}, 60_000, Level.MINUTE),
+    ],
+)
+def test_a_range_is_read_from_the_finest_level_that_is_kept(
+    fields: dict[str, Any], width: int, level: Level
+) -> None:
+    found = planned(**fields)
+    assert (found.width_ms, found.level) == (width, level)
+    if found.start < NOW - 30 * DAY:
+        assert found.start % found.finest.width_ms == 0
+
+
+def test_a_distribution_has_bins_at_every_level() -> None:
+    found = planned(
+        MetricType.DISTRIBUTION, time_range={"last": "31d"}, interval="5m", aggregation="p95"
+    )
+    assert (found.width_ms, found.level) == (300_000, Level.FIVE_MINUTES)
+
+
+def test_edges_move_outwards_to_what_is_kept() -> None:
+    start = NOW - 40 * DAY
+    found = planned(time_range={"start": start, "end": start + 90_500}, interval="1m")
+    assert (found.start, found.end) == (
+        start // 60_000 * 60_000,
+        -(-(start + 90_500) // 60_000) * 60_000,
+    )
+    found = planned(time_range={"start": start, "end": NOW - 1}, interval="1h")
+    assert (found.start, found.end) == (start // 60_000 * 60_000, NOW - 1)
+
+
+def test_auto_takes_hours_where_percentiles_would_read_very_many_rows() -> None:
+    def width(series: int, last: str, kind: MetricType = MetricType.GAUGE) -> int:
+        return planned(kind, series, time_range={"last": last}, aggregation="p95").width_ms
+
+    assert width(100, "1d") == 120_000
+    assert width(200, "1d") == HOUR
+    assert width(1_000, "6h") == 30_000
+    assert width(1_000, "1d", MetricType.DISTRIBUTION) == 120_000
+
+
+def test_days_of_a_zone_are_made_of_what_divides_them() -> None:
+    def level(zone: str) -> Level:
+        last = {"last": "10d"}
+        return planned(time_range=last, interval="1d", timezone=zone).level
+
+    assert level("UTC") is Level.DAY
+    assert level("Europe/Rome") is Level.HOUR
+    assert level("Asia/Kolkata") is Level.FIVE_MINUTES
+    found = planned(time_range={"last": "366d"}, interval="1d", timezone="Asia/Kolkata")
+    assert found.level is Level.HOUR

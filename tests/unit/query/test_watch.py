@@ -12,7 +12,7 @@ from nowline.clock import rfc3339
 from nowline.errors import NowlineError
 from nowline.model.batch import Batch
 from nowline.model.partials import Ints
-from nowline.model.query import Aggregation, Query, TimeRange
+from nowline.model.query import Aggregation, Fill, Query, TimeRange
 from nowline.model.series import MetricType, SeriesKey
 from nowline.query.engine import Engine
 from nowline.query.watch import MetricWatch, News
@@ -21,6 +21,7 @@ from nowline.rollup.window import Windows
 from nowline.store.base import Append, Rows
 from nowline.store.catalogue import Catalogue
 from nowline.store.duckdb import DuckDBStore
+from worlds import FOR_EVER
 
 NOW = 1_800_000_000_000
 HOUR = 3_600_000
@@ -46,6 +47,7 @@ class World:
         self.catalogue, self.windows = Catalogue(), Windows(NOW - 300_000)
         engine = Engine(self.catalogue, store, self.windows, self.clock)
         self.watches = Watches(engine, self.windows, self, self.clock)
+        self.kind = MetricType.GAUGE
         self._head = 0
         self._pending: list[tuple[Ints, int, float]] = []
 
@@ -53,7 +55,7 @@ class World:
         self._head += 1
         key = SeriesKey.of("m", tags).encode()
         columns = np.zeros(1, np.uint32), np.array([time]), np.array([value])
-        series = self.catalogue.resolve(Batch([key], [MetricType.GAUGE], *columns, NOW))
+        series = self.catalogue.resolve(Batch([key], [self.kind], *columns, NOW))
         self.windows.fold(series, *columns[1:], received_ms=NOW, offset=self._head)
         self._pending.append((series, time, value))
 
@@ -83,7 +85,7 @@ def at(milliseconds: int) -> str:
 
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
-    store = await DuckDBStore.open(tmp_path / "store.duckdb")
+    store = await DuckDBStore.open(tmp_path / "store.duckdb", FOR_EVER)
     yield World(store)
     await store.close()
 
@@ -183,8 +185,94 @@ async def test_equal_questions_have_equal_keys(world: World) -> None:
         {"filters": {"a": "x"}},
         {"interval": "2s"},
         {"group_by": ("a",)},
+        {"timezone": "Europe/Rome"},
+        {"aggregation": Aggregation.P50},
     ]
-    assert len({key(**more) for more in different} | {before[1]}) == 5
+    assert len({key(**more) for more in different} | {before[1]}) == 7
+
+
+async def test_percentiles_are_told_of_whole_buckets(world: World) -> None:
+    world.put(NOW - 10_000, 10)
+    watch = world.watch(aggregation=Aggregation.P50, interval="1m")
+    before = (await watch.snapshot()).position
+    world.put(NOW - 9_000, 20)
+    await world.write()
+    world.put(NOW - 8_000, 30)
+    news = await watch.changes(before)
+    assert news is not None
+    ((time, value, _),) = told(news)
+    assert time == at(NOW - 60_000)
+    assert value == pytest.approx(20, rel=0.01)
+
+
+async def test_a_rate_told_before_its_bucket_was_over_is_told_again_when_it_is(
+    world: World,
+) -> None:
+    world.kind = MetricType.COUNTER
+    watch = world.watch(aggregation=Aggregation.RATE, interval="1m")
+    world.clock.ms = NOW + 19_000
+    world.put(NOW + 10_000, 60)
+    first = await watch.changes(0)
+    assert first is not None
+    assert (told(first), watch.waiting) == ([(at(NOW), 3.0, {})], False)
+    world.clock.ms = NOW + 59_999
+    assert not watch.waiting
+    world.clock.ms += 1
+    assert (watch.waiting, watch.position) == (True, first.position)
+    second = await watch.changes(first.position)
+    assert second is not None
+    assert (told(second), watch.waiting) == ([(at(NOW), 1.0, {})], False)
+    third = await watch.changes(second.position)
+    assert third is not None
+    assert told(third) == []
+
+
+async def test_a_late_value_of_a_gauge_changes_the_rise_to_the_next_one_too(world: World) -> None:
+    for time, value in ((-50_000, 10.0), (-10_000, 30.0), (-9_000, 31.0)):
+        world.put(NOW + time, value, host="a")
+    world.put(NOW - 10_000, 5.0, host="b")
+    watch = world.watch(aggregation=Aggregation.RATE, group_by=("host",))
+    before = (await watch.snapshot()).position
+    world.put(NOW - 20_000, 25.0, host="a")
+    news = await watch.changes(before)
+    assert news is not None
+    assert told(news) == [
+        (at(NOW - 20_000), 15.0, {"host": "a"}),
+        (at(NOW - 10_000), 5.0, {"host": "a"}),
+    ]
+
+
+async def test_sums_of_running_totals_follow_their_increases(world: World) -> None:
+    world.kind = MetricType.CUMULATIVE
+    world.put(NOW - 10_000, 100)
+    watch = world.watch()
+    before = (await watch.snapshot()).position
+    world.put(NOW - 9_000, 103)
+    companion = world.catalogue.companion(np.array([0]))
+    world.windows.fold(companion, np.array([NOW - 9_000]), np.array([3.0]), received_ms=1, offset=9)
+    news = await watch.changes(before)
+    assert news is not None
+    assert told(news) == [(at(NOW - 9_000), 3.0, {})]
+
+
+async def test_days_of_a_time_zone_begin_at_its_midnight(world: World) -> None:
+    # Noon in Rome is 11:00 in UTC; NOW is 08:00.
+    world.put(NOW - 10 * HOUR, 1)
+    world.put(NOW - 9 * HOUR, 2)
+    await world.write()
+    watch = world.watch(interval="1d", timezone="Europe/Rome", time_range=TimeRange(last="12h"))
+    first = await watch.snapshot()
+    assert [value for _, value, _ in told(first)] == [1, 2]
+    world.put(NOW, 4)
+    news = await watch.changes(first.position)
+    assert news is not None
+    assert told(news) == [(at(NOW - 9 * HOUR), 6, {})]
+
+
+async def test_fill_and_compare_change_nothing_live(world: World) -> None:
+    world.put(NOW - 10_000, 1)
+    watch = world.watch(fill=Fill.ZERO, compare="1h")
+    assert told(await watch.snapshot()) == [(at(NOW - 10_000), 1, {})]
 
 
 async def test_a_live_query_has_no_end(world: World) -> None:

@@ -1,0 +1,295 @@
+"""Rows of many questions at once: the store's and the windows', each row from one place only.
+
+The windows hold every row from their start on, the store every row before it. What several
+questions want of the same range is asked of the store in one call, and cut apart afterwards.
+Whole buckets from before the windows are kept, so that a range which moves with the clock reads
+only its edges.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Generic, NamedTuple
+
+from nowline.model import histogram, partials
+from nowline.model.histogram import Bins
+from nowline.model.partials import Partials
+from nowline.model.query import MINUTE_MS, SECOND_MS
+from nowline.query.beside import beside
+from nowline.query.blocks import BLOCK_TTL_MS, Block, MissingBlock, Want, block_key
+from nowline.query.cache import Cache
+from nowline.query.merging import T, cut, merged
+from nowline.query.recent import FreshRows, Memory, Recent
+from nowline.store.base import Span, Store
+from nowline.store.catalogue import Selection
+
+_MOST_LOADS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Read(Generic[T]):
+    """Rows by group and bucket, and whether part of them was at hand."""
+
+    rows: T
+    cached: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded(Generic[T]):
+    """What the store has of a range, and the log's offset up to which it has it."""
+
+    rows: T
+    offset: int
+
+
+class _Load(NamedTuple):
+    """One call of the store, but for its series."""
+
+    span: Span
+    distribution: bool
+
+
+@dataclass(slots=True)
+class _Job(Generic[T]):
+    """One want on its way.
+
+    Attributes:
+        want: What is wanted.
+        loads: What the store is asked for.
+        memory: Rows of the windows.
+        fresh: Rows that the store may not have yet, where they are asked for.
+        whole: The buckets to keep, `[start, end)`; empty if none.
+        known: Rows that were kept, of whole buckets and of the edge before them.
+        known_until: Up to where they are in `whole`; its start if there are none.
+        revision: The metric's, when this began.
+    """
+
+    want: Want
+    loads: list[_Load]
+    memory: list[T]
+    fresh: FreshRows | None
+    whole: tuple[int, int]
+    known: list[T]
+    known_until: int
+    revision: int
+
+
+class Reads(ABC, Generic[T]):
+    """Reads rows of one kind.
+
+    Args:
+        store: Rows at rest.
+        recent: The newest rows.
+        blocks: Keeps whole buckets.
+    """
+
+    _kind: type[T]
+
+    def __init__(self, store: Store, recent: Recent, blocks: Cache[Block[T]]) -> None:
+        self._store = store
+        self._recent = recent
+        self._blocks: Cache[Block[T]] = blocks
+        self._free = asyncio.Semaphore(_MOST_LOADS)
+
+    async def read(self, wants: Sequence[Want]) -> list[Read[T] | Exception]:
+        """The rows of each want, or why they could not be read."""
+        # Nothing is awaited before all have begun: meanwhile the windows may let go of rows.
+        memory = Memory(self._recent, [want.selection for want in wants])
+        jobs = [self._begin(want, memory) for want in wants]
+        shared: dict[_Load, dict[int, Selection]] = {}
+        for job in jobs:
+            for load in job.loads:
+                shared.setdefault(load, {})[id(job.want.selection)] = job.want.selection
+        answers = await asyncio.gather(*map(self._answer, shared, shared.values()))
+        loaded = dict(zip(shared, answers, strict=True))
+        return [await self._end(job, loaded) for job in jobs]
+
+    def missing(self, wants: Iterable[Want], now_ms: int) -> list[MissingBlock[T]]:
+        """The whole buckets of these that are not in memory, or were not handed on for long."""
+        until = self._recent.start
+        each = (MissingBlock(self._kind, self._blocks, want, until, now_ms) for want in wants)
+        return [block for block in each if block.is_missing]
+
+    def _begin(self, want: Want, memory: Memory) -> _Job[T]:
+        rows, ranges = self._split(want, memory)
+        whole, revision = want.whole(self._recent.start), self._blocks.revision(want.metric)
+        job = _Job(want, [], rows, self._fresh(want, memory), whole, [], whole[0], revision)
+        if not len(want.selection.series):
+            return job
+        width = want.span.width_ms
+        block = self._block(want, width, whole)
+        if block is not None:
+            job.known.append(block.rows)
+            job.known_until = block.end
+            ranges = _without(ranges, block.start, block.end)
+            if self._knows_edge(job, ranges[0]):
+                del ranges[0]
+            elif _in_seconds(ranges[0]) and width > SECOND_MS:
+                job.loads.append(_Load(Span(*ranges.pop(0), SECOND_MS), want.distribution))
+        job.loads.extend(
+            _Load(Span(start, end, width), want.distribution)
+            for start, end in ranges
+            if start < end
+        )
+        return job
+
+    def _knows_edge(self, job: _Job[T], edge: tuple[int, int]) -> bool:
+        """Take the rows before the first whole bucket from what was kept of them by seconds.
+
+        The start of a range that moves with the clock moves through a bucket: without this it
+        would be read anew at every step.
+        """
+        width = job.want.span.width_ms
+        if width == SECOND_MS or not _in_seconds(edge):
+            return False
+        block = self._block(job.want, SECOND_MS, edge)
+        if block is None:
+            return False
+        job.known.append(_coarse(block.rows, width))
+        return True
+
+    def _block(self, want: Want, width_ms: int, wanted: tuple[int, int]) -> Block[T] | None:
+        """Kept rows from the start of these buckets on; None if there are none."""
+        if wanted[0] == wanted[1]:
+            return None
+        found: Block[T] | None = self._blocks.get(
+            block_key(want, width_ms), lambda kept: kept.fits(want, wanted[0])
+        )
+        return None if found is None else found.cut(*wanted)
+
+    async def _answer(
+        self, load: _Load, selections: dict[int, Selection]
+    ) -> dict[int, Loaded[T]] | Exception:
+        """What the store has for each of the selections, in one call."""
+        try:
+            async with self._free:
+                loaded = await self._load(merged([*selections.values()]), load)
+        except Exception as error:  # noqa: BLE001 - it is told to those whom it concerns
+            return error
+        rows = cut(loaded.rows, [len(each.tags) for each in selections.values()])
+        return {key: Loaded(own, loaded.offset) for key, own in zip(selections, rows, strict=True)}
+
+    async def _end(
+        self, job: _Job[T], loaded: dict[_Load, dict[int, Loaded[T]] | Exception]
+    ) -> Read[T] | Exception:
+        stored, rest = list(job.known), []
+        for load in job.loads:
+            answers = loaded[load]
+            if isinstance(answers, Exception):
+                return answers
+            own = answers[id(job.want.selection)]
+            missed = self._missed(job, own, load.span)
+            rows = own.rows
+            if load.span.width_ms != job.want.span.width_ms:
+                self._keep(job, load.span.width_ms, (load.span.start, load.span.end), rows)
+                rows = _coarse(rows, job.want.span.width_ms)
+                missed = [_coarse(each, job.want.span.width_ms) for each in missed]
+            stored.append(rows)
+            rest.extend(missed)
+        rows = await self._merged(stored)
+        if job.known_until < job.whole[1]:
+            self._keep(job, job.want.span.width_ms, job.whole, rows)
+        parts = [rows]
+        parts.extend(rest)
+        parts.extend(job.memory)
+        return Read(await self._merged(parts), bool(job.known))
+
+    async def _merged(self, parts: Sequence[T]) -> T:
+        return await beside(sum(len(part) for part in parts), self._merge, parts)
+
+    def _keep(self, job: _Job[T], width_ms: int, within: tuple[int, int], rows: T) -> None:
+        """Keep the rows of these buckets, unless the past has changed since they were asked for."""
+        want = job.want
+        if self._blocks.revision(want.metric) == job.revision:
+            key = block_key(want, width_ms)
+            old = self._blocks.peek(key)
+            block = Block(want.source, *within, rows, old.shared_ms if old else 0).cut(*within)
+            self._blocks.put(want.metric, key, block, block.size, BLOCK_TTL_MS)
+
+    def _fresh(self, want: Want, memory: Memory) -> FreshRows | None:  # noqa: ARG002
+        """The rows of the want that the store may not have yet, where they are asked for."""
+        return None
+
+    @abstractmethod
+    def _split(self, want: Want, memory: Memory) -> tuple[list[T], list[tuple[int, int]]]:
+        """Rows of the windows, and the ranges that the store has to tell, in order."""
+
+    @abstractmethod
+    async def _load(self, selection: Selection, load: _Load) -> Loaded[T]:
+        """Ask the store."""
+
+    @abstractmethod
+    def _missed(self, job: _Job[T], loaded: Loaded[T], span: Span) -> list[T]:
+        """Rows of the span that what was loaded should have and does not."""
+
+    @abstractmethod
+    def _merge(self, parts: Sequence[T]) -> T:
+        """The rows of all parts, those of the same group and bucket made one."""
+
+
+class PartialReads(Reads[Partials]):
+    """Reads partials: the store's up to where the windows begin, then the windows'."""
+
+    _kind = Partials
+
+    def _split(self, want: Want, memory: Memory) -> tuple[list[Partials], list[tuple[int, int]]]:
+        start, end, width = want.span.start, want.span.end, want.span.width_ms
+        # Where the store's part ends with a whole minute, it need not read raw rows.
+        step = SECOND_MS if width % MINUTE_MS or start >= self._recent.start else MINUTE_MS
+        hot_start = -(-max(start, self._recent.start) // step) * step
+        hot_end = end // SECOND_MS * SECOND_MS
+        if hot_start >= hot_end:
+            return [], [(start, end)]
+        newest = memory.partials(want.selection, hot_start, hot_end, width)
+        return [newest], [(start, hot_start), (hot_end, end)]
+
+    async def _load(self, selection: Selection, load: _Load) -> Loaded[Partials]:
+        return Loaded(await self._store.partials(selection, load.span), 0)
+
+    def _missed(self, job: _Job[Partials], loaded: Loaded[Partials], span: Span) -> list[Partials]:  # noqa: ARG002
+        return []
+
+    def _merge(self, parts: Sequence[Partials]) -> Partials:
+        return parts[0] if len(parts) == 1 else partials.merge(parts)
+
+
+class BinReads(Reads[Bins]):
+    """Reads histogram bins: the store's, and those of the rows that it did not have yet."""
+
+    _kind = Bins
+
+    def _split(self, want: Want, memory: Memory) -> tuple[list[Bins], list[tuple[int, int]]]:  # noqa: ARG002
+        return [], [(want.span.start, want.span.end)]
+
+    def _fresh(self, want: Want, memory: Memory) -> FreshRows | None:
+        return memory.fresh.selected(want.selection)
+
+    async def _load(self, selection: Selection, load: _Load) -> Loaded[Bins]:
+        binned = await self._store.bins(selection, load.span, distribution=load.distribution)
+        return Loaded(binned.bins, binned.offset)
+
+    def _missed(self, job: _Job[Bins], loaded: Loaded[Bins], span: Span) -> list[Bins]:
+        # Fresh rows were looked at before the store was: a row that it took in meanwhile is
+        # among both, and the offset tells so.
+        return [] if job.fresh is None else [job.fresh.bins(span, loaded.offset)]
+
+    def _merge(self, parts: Sequence[Bins]) -> Bins:
+        return parts[0] if len(parts) == 1 else histogram.merge(parts)
+
+
+def _coarse(rows: T, width_ms: int) -> T:
+    """The same rows in wider buckets; merge them before use."""
+    return replace(rows, bucket=rows.bucket // width_ms * width_ms)
+
+
+def _in_seconds(edge: tuple[int, int]) -> bool:
+    return edge[0] < edge[1] and edge[0] % SECOND_MS == 0 == edge[1] % SECOND_MS
+
+
+def _without(ranges: Sequence[tuple[int, int]], start: int, end: int) -> list[tuple[int, int]]:
+    """The ranges with a hole: nothing of `[start, end)`, which lies in the first of them."""
+    (first, last), *others = ranges
+    return [(first, start), (end, last), *others]
