@@ -7,7 +7,15 @@ from pathlib import Path
 
 import pytest
 
+import postgres
 from running import Server
+
+
+def pytest_report_header() -> str:
+    """Which stores the contract suites run over."""
+    if postgres.TIMESCALE is None:
+        return f"stores: no TimescaleDB, {postgres.TIMESCALE_VARIABLE} is not set"
+    return "stores: with TimescaleDB"
 
 
 @pytest.fixture(scope="module")

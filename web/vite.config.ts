@@ -20,6 +20,7 @@ export default defineConfig({
   server: {
     proxy: {
       '/api': { target: SERVER },
+      '^/kpi/': { target: SERVER },
       '/ws': { target: SERVER, ws: true },
     },
   },

@@ -15,7 +15,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 import uvloop
@@ -27,6 +27,8 @@ from nowline.api.exposition import Parts, Telemetry
 from nowline.api.live import Live
 from nowline.api.page import Page
 from nowline.auth.service import Auth
+from nowline.backup.service import Backups
+from nowline.backup.staging import Sources
 from nowline.bus.base import Log
 from nowline.bus.embedded import EmbeddedLog
 from nowline.clock import Clock, SystemClock
@@ -41,14 +43,22 @@ from nowline.live import transport
 from nowline.live.hub import Hub
 from nowline.live.session import Sessions
 from nowline.lock import DirectoryLock
+from nowline.model.level import Level
 from nowline.query.engine import Engine
+from nowline.query.kpi import Kpis
 from nowline.query.watches import Watches
+from nowline.rollup.increases import Increases
+from nowline.rollup.upkeep import Upkeep
 from nowline.rollup.window import Windows
 from nowline.rollup.worker import StoreWriter, WindowWorker, window_start
 from nowline.store.base import Store
-from nowline.store.catalogue import Catalogue
+from nowline.store.catalogue import Catalogue, Limits
 from nowline.store.documents import Documents
 from nowline.store.duckdb import DuckDBStore
+from nowline.store.shared import Position
+
+if TYPE_CHECKING:
+    from nowline.store.redis import RedisCache
 
 # Descriptors that no live connection may take, so that the API, the log and the store go on.
 _RESERVED_FILES = 256
@@ -135,7 +145,7 @@ async def _running(settings: Settings, clock: Clock) -> AsyncIterator[_Running]:
     async with contextlib.AsyncExitStack() as stack:
         bus = await EmbeddedLog.open(settings.data_dir / "log.sqlite")
         stack.push_async_callback(bus.close)
-        store = await DuckDBStore.open(settings.store_path)
+        store = await _open_store(settings)
         stack.push_async_callback(store.close)
         documents = await Documents.open(settings.documents_url)
         stack.push_async_callback(documents.close)
@@ -144,13 +154,26 @@ async def _running(settings: Settings, clock: Clock) -> AsyncIterator[_Running]:
             await _create_first_admin(auth, settings.admin_email, settings.admin_password)
         flow = await _Flow.open(bus, store, clock, settings)
         requests = RequestStats()
-        app = http.application(_services(flow, documents, auth, clock, requests))
+        sources = Sources.of(settings.data_dir, settings.store_path)
+        backups = Backups(store, documents, sources, clock)
+        app = http.application(_services(flow, documents, backups, auth, clock, requests))
         auth.on_revoked(flow.hub.revoke)
+        if flow.shared is not None:
+            await stack.enter_async_context(flow.sharing(flow.shared))
         await stack.enter_async_context(flow.running())
         await stack.enter_async_context(_background(auth.watch(), flow.hub.run()))
         collecting = run_every_second(_samples(settings, requests), flow.ingest, clock)
         await stack.enter_async_context(_background(collecting))
         yield _Running(app, flow.hub, auth)
+
+
+async def _open_store(settings: Settings) -> Store:
+    if not settings.store_url.startswith("postgresql:"):
+        return await DuckDBStore.open(settings.store_path, _kept(settings))
+    # Its driver takes a good part of the start-up time, and most do without.
+    from nowline.store.postgres import PostgresStore  # noqa: PLC0415
+
+    return await PostgresStore.open(settings.store_url, _kept(settings))
 
 
 async def _create_first_admin(auth: Auth, email: str, password: str) -> None:
@@ -168,6 +191,15 @@ async def _create_first_admin(auth: Auth, email: str, password: str) -> None:
         raise ConfigError(f"NOWLINE_ADMIN_{field.upper()}: {message}") from error
 
 
+def _open_shared(settings: Settings, bus: Log) -> RedisCache | None:
+    """The cache of the settings; of each version apart, which may give other answers."""
+    if settings.cache_url is None:
+        return None
+    from nowline.store.redis import RedisCache  # noqa: PLC0415 - as with PostgreSQL
+
+    return RedisCache(settings.cache_url, f"{__version__}:{bus.id}", signing_key(settings))
+
+
 @dataclass(frozen=True, slots=True)
 class _Flow:
     """The way of the rows: in, through the log, into windows and store, out to viewers."""
@@ -179,22 +211,32 @@ class _Flow:
     ingest: Ingest
     window_worker: WindowWorker
     store_writer: StoreWriter
+    upkeep: Upkeep
     engine: Engine
     hub: Hub
     sessions: Sessions
+    shared: RedisCache | None
 
     @classmethod
     async def open(cls, bus: Log, store: Store, clock: Clock, settings: Settings) -> _Flow:
         """Put the parts together and bring the windows to where the log is."""
         now = clock.now_ms()
-        catalogue, windows = Catalogue(), Windows(window_start(now))
+        catalogue, windows = Catalogue(_limits(settings)), Windows(window_start(now))
         await store.load(catalogue)
-        writer = StoreWriter(bus, store, catalogue, windows, clock)
+        # Each reader of the log has its own: they are not equally far.
+        of_writer, of_worker = (
+            Increases(store, catalogue, clock, _kept(settings)[Level.RAW]) for _ in range(2)
+        )
+        writer = StoreWriter(bus, store, catalogue, windows, of_writer, clock)
         await writer.start()
-        worker = WindowWorker(bus, catalogue, windows)
-        worker.restore(await store.rows_since(windows.start), writer.offset)
+        worker = WindowWorker(bus, catalogue, windows, of_worker)
+        newest = await store.rows_since(windows.start)
+        writer.restore(newest, windows.start)
+        worker.restore(newest, writer.offset)
         await worker.catch_up()
-        engine = Engine(catalogue, store, windows, clock)
+        shared = _open_shared(settings, bus)
+        engine = Engine(catalogue, store, windows, clock, _kept(settings), shared=shared)
+        windows.on_late(engine.revise)
         hub = Hub(clock, _most_readers())
         worker.on_fold(hub.news)
         keep_ms = int(max(settings.retention.values()).total_seconds() * 1000)
@@ -206,24 +248,39 @@ class _Flow:
             ingest=Ingest(bus, catalogue, clock, keep_ms),
             window_worker=worker,
             store_writer=writer,
+            upkeep=Upkeep(store, clock),
             engine=engine,
             hub=hub,
             sessions=Sessions(hub, Watches(engine, windows, writer, clock)),
+            shared=shared,
         )
+
+    @contextlib.asynccontextmanager
+    async def sharing(self, shared: RedisCache) -> AsyncIterator[None]:
+        """Use what the server before left there, and leave it to the next one."""
+        shared.resume(Position(self.store_writer.offset, self.windows.start))
+        async with _background(shared.run()):
+            yield
+        await shared.close(Position(self.store_writer.offset, self.windows.start))
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Follow the log; on the way out, store what it holds."""
         storing = asyncio.create_task(self.store_writer.run())
         storing.add_done_callback(_die_with)
-        async with _background(self.window_worker.run()):
+        async with _background(self.window_worker.run(), self.upkeep.run()):
             yield
             self.store_writer.stop()
             await storing
 
 
 def _services(
-    flow: _Flow, documents: Documents, auth: Auth, clock: Clock, requests: RequestStats
+    flow: _Flow,
+    documents: Documents,
+    backups: Backups,
+    auth: Auth,
+    clock: Clock,
+    requests: RequestStats,
 ) -> http.Services:
     parts = Parts(
         bus=flow.bus,
@@ -232,22 +289,38 @@ def _services(
         window_worker=flow.window_worker,
         store=flow.store,
         store_writer=flow.store_writer,
+        upkeep=flow.upkeep,
         engine=flow.engine,
         hub=flow.hub,
+        shared=flow.shared,
     )
     templates = dashboards.load()
     watched = {name: dashboards.wanted(template) for name, template in templates.items()}
     return http.Services(
         auth=auth,
         documents=documents,
+        store=flow.store,
+        backups=backups,
         ingest=flow.ingest,
         engine=flow.engine,
+        kpis=Kpis(documents, flow.engine, clock),
         live=Live(flow.sessions, auth, clock, watched),
         telemetry=Telemetry(parts),
         templates=templates,
         page=Page(),
         requests=requests,
     )
+
+
+def _kept(settings: Settings) -> dict[Level, int]:
+    """How long each level is kept, in milliseconds."""
+    return {
+        Level(name): int(age.total_seconds() * 1000) for name, age in settings.retention.items()
+    }
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(series_per_metric=settings.max_series_per_metric, series=settings.max_series)
 
 
 def _samples(settings: Settings, requests: RequestStats) -> list[Sample]:

@@ -21,13 +21,12 @@ from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 from nowline import __version__, config, logs
 from nowline.errors import Code, NowlineError, invalid
 from nowline.lock import LockedError, address_of
-from nowline.model.user import Caller, Role, Scope
+from nowline.model.user import Role, Scope
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
     from datetime import timedelta
 
-    from nowline.auth.accounts import Accounts
     from nowline.model.user import User
 
     Commands: TypeAlias = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001
@@ -88,12 +87,14 @@ def show_config(arguments: argparse.Namespace) -> None:
 
 def create_key(arguments: argparse.Namespace) -> None:
     """Make an API key and print it, alone, on standard output."""
+    from nowline.commands import access
+
     settings = _prepared(arguments)
     scopes = frozenset(arguments.scope)
 
     async def create() -> str:
-        async with _accounts(settings) as accounts:
-            _, secret = await accounts.create_key(arguments.name, scopes, _by())
+        async with access.open_accounts(settings) as accounts:
+            _, secret = await accounts.create_key(arguments.name, scopes, access.BY)
             return secret
 
     _say(asyncio.run(create()))
@@ -102,12 +103,14 @@ def create_key(arguments: argparse.Namespace) -> None:
 
 def create_user(arguments: argparse.Namespace) -> None:
     """Make a user with a password that is asked for, or read from standard input."""
+    from nowline.commands import access
+
     settings = _prepared(arguments)
     password = _password()
 
     async def create() -> User:
-        async with _accounts(settings) as accounts:
-            return await accounts.create_user(arguments.email, password, arguments.role, _by())
+        async with access.open_accounts(settings) as accounts:
+            return await accounts.create_user(arguments.email, password, arguments.role, access.BY)
 
     user = asyncio.run(create())
     _say(f"Made the user {user.email} ({user.role.value}) in {settings.data_dir}")
@@ -146,15 +149,52 @@ async def _demo(
 @asynccontextmanager
 async def _ingest_key(settings: config.Settings, given: str | None) -> AsyncIterator[str]:
     """The given key, or one of the data folder that is deleted at the end."""
+    from nowline.commands import access
+
     if given is not None:
         yield given
         return
-    async with _accounts(settings) as accounts:
-        key, secret = await accounts.create_key("nowline demo", frozenset({Scope.INGEST}), _by())
-        try:
-            yield secret
-        finally:
-            await accounts.delete_key(key.id, _by())
+    async with access.temporary_key(settings, "nowline demo", Scope.INGEST) as key:
+        yield key
+
+
+def back_up(arguments: argparse.Namespace) -> None:
+    """Write everything that a data folder holds to one file, whether or not a server runs."""
+    from nowline.commands import backup
+
+    settings = _settings(arguments)
+    size = backup.back_up(settings, arguments.file)
+    _note(f"Backed up {settings.data_dir} to {arguments.file} ({size:,} bytes).")
+
+
+def restore(arguments: argparse.Namespace) -> None:
+    """Put a backup in the place of a data folder whose server is stopped."""
+    from nowline.commands import backup
+
+    folder = _settings(arguments).data_dir
+    arguments.data_dir = str(folder)
+
+    def store_of(file: Path | None) -> Path:
+        return backup.store_path(_settings(arguments, file))
+
+    done = backup.restore(folder, arguments.file, store_of, replace=arguments.replace)
+    made = f"made {done.about.created_at} by Nowline {done.about.version}"
+    _say(f"Restored {folder} from {arguments.file} ({made}).")
+    for path in done.aside:
+        _say(f"What was there is now in {path}.")
+
+
+def doctor(arguments: argparse.Namespace) -> int:
+    """Check the installation and tell what the store keeps."""
+    from nowline.commands.doctor import examine
+
+    report = examine(lambda: _settings(arguments))
+    if arguments.json:
+        _say(report.json())
+    else:
+        for line in report.lines():
+            _say(line)
+    return 0 if report.is_well else FAILED
 
 
 def openapi(_arguments: argparse.Namespace) -> None:
@@ -174,6 +214,9 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_up(commands)
     _add_demo(commands)
+    _add_backup(commands)
+    _add_restore(commands)
+    _add_doctor(commands)
     _add(commands, "config", show_config, "print the effective settings and their origin")
     _add_key(commands)
     _add_user(commands)
@@ -219,6 +262,27 @@ def _add_demo(commands: Commands) -> None:
     command.add_argument(
         "--seed", type=_seed, default=1, metavar="N", help="which shop; one seed is always the same"
     )
+
+
+def _add_backup(commands: Commands) -> None:
+    summary = "write everything in the data folder to one file, while a server runs or not"
+    command = _add(commands, "backup", back_up, summary)
+    command.add_argument("file", metavar="FILE", type=Path, help="the file; - is standard output")
+
+
+def _add_restore(commands: Commands) -> None:
+    summary = "put a backup in the place of the data folder, with the server stopped"
+    command = _add(commands, "restore", restore, summary)
+    command.add_argument("file", metavar="FILE", type=Path, help="what `nowline backup` wrote")
+    command.add_argument(
+        "--replace", action="store_true", help="move the data that is there aside first"
+    )
+
+
+def _add_doctor(commands: Commands) -> None:
+    summary = "check this installation, and tell what is kept and what it costs"
+    command = _add(commands, "doctor", doctor, summary)
+    command.add_argument("--json", action="store_true", help="tell it as JSON")
 
 
 def _add_key(commands: Commands) -> None:
@@ -292,38 +356,17 @@ def _sentence(summary: str) -> str:
     return f"{summary[0].upper()}{summary[1:]}."
 
 
-def _settings(arguments: argparse.Namespace) -> config.Settings:
+def _settings(arguments: argparse.Namespace, file: Path | None = None) -> config.Settings:
+    """The settings, with those of `file` where the command line names none."""
     given = {name: getattr(arguments, name) for name in _OVERRIDES}
     flags = {name: value for name, value in given.items() if value is not None}
-    return config.load(os.environ, flags, arguments.config)
+    return config.load(os.environ, flags, arguments.config or file)
 
 
 def _prepared(arguments: argparse.Namespace) -> config.Settings:
     settings = _settings(arguments)
     config.prepare(settings)
     return settings
-
-
-@asynccontextmanager
-async def _accounts(settings: config.Settings) -> AsyncIterator[Accounts]:
-    """The users and keys of a data folder, whether or not a server runs on it."""
-    from nowline.auth.accounts import Accounts
-    from nowline.auth.directory import Directory
-    from nowline.auth.passwords import Passwords
-    from nowline.clock import SystemClock
-    from nowline.store.documents import Documents
-
-    documents = await Documents.open(settings.documents_url)
-    try:
-        clock = SystemClock()
-        directory = Directory(documents, start_key=None, now_ms=clock.now_ms())
-        yield Accounts(documents, clock, Passwords(), directory)
-    finally:
-        await documents.close()
-
-
-def _by() -> Caller:
-    return Caller("command line")
 
 
 def _password() -> str:

@@ -16,10 +16,11 @@ from running import INGEST_KEY, Server
 
 METHODS = ("get", "post", "put", "patch", "delete")
 OPENAPI = json.loads((resources.files("nowline.api") / "openapi.json").read_bytes())
-PUBLIC_PAGES = {"/", "/setup", "/d/{dashboard}", "/explore", "/settings", "/assets/{name}"}
+PUBLIC_PAGES = {"/", "/setup", "/d/{dashboard}", "/explore", "/kpis", "/settings", "/assets/{name}"}
 # These check the cookie or token that they are sent by themselves.
 OWN_CREDENTIAL = {"/api/auth/refresh", "/api/auth/logout", "/api/auth/setup", "/api/auth/login"}
-FOR_ADMINS = re.compile(r"/api/v1/(users|keys|audit)")
+FOR_ADMINS = re.compile(r"/api/v1/(users|keys|audit|backup|store)")
+FOR_EDITORS = re.compile(r"(post|put|delete) /api/v1/kpis")
 
 
 def operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -94,7 +95,8 @@ def test_bob_may_look_and_not_administer(bob: httpx.Client, path: str, method: s
     if path == "/api/dashboard/stream" or path in OWN_CREDENTIAL:
         return
     answer = call(bob, path, method)
-    forbidden = FOR_ADMINS.match(path) or path.startswith("/api/v1/ingest/")
+    changes = FOR_EDITORS.match(f"{method} {path}")
+    forbidden = changes or FOR_ADMINS.match(path) or path.startswith("/api/v1/ingest/")
     assert (answer.status_code == 403) == bool(forbidden), answer.text
 
 

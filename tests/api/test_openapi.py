@@ -50,11 +50,19 @@ def test_it_is_what_the_command_prints(reader: httpx.Client) -> None:
         ("POST /api/v1/metrics/query", {"200", "400", "401", "403", "415", "422", "503"}),
         ("GET /api/v1/metrics", {"200", "400", "401", "403"}),
         ("GET /api/v1/metrics/{name}/tags/{key}", {"200", "401", "403", "404"}),
+        ("GET /kpi/{code}", {"200", "400", "401", "403", "404", "422", "503"}),
+        ("GET /api/v1/kpis", {"200", "401", "403"}),
+        ("POST /api/v1/kpis", {"201", "400", "401", "403", "409", "413", "415"}),
+        ("GET /api/v1/kpis/{code}", {"200", "400", "401", "403", "404"}),
+        ("PUT /api/v1/kpis/{code}", {"200", "400", "401", "403", "404", "413", "415"}),
+        ("DELETE /api/v1/kpis/{code}", {"204", "400", "401", "403", "404"}),
         ("GET /api/v1/templates", {"200", "401", "403"}),
         ("GET /api/v1/templates/{template_id}", {"200", "401", "403", "404"}),
         ("GET /healthz", {"200"}),
         ("GET /readyz", {"200", "503"}),
         ("GET /metrics", {"200", "401", "403"}),
+        ("GET /api/v1/store", {"200", "401", "403"}),
+        ("POST /api/v1/backup", {"200", "401", "403", "409", "415", "503", "507"}),
         ("POST /api/auth/login", {"200", "400", "401", "413", "415", "429", "503"}),
         ("POST /api/auth/logout", {"204", "401"}),
     ],
@@ -71,7 +79,20 @@ def test_a_time_may_be_a_text_or_a_number(document: dict[str, Any]) -> None:
     assert {"string", "number"} <= {kind["type"] for kind in start["anyOf"]}
 
 
-@pytest.mark.parametrize("name", ["Login", "NewKey", "NewUser", "Query", "TimeRange", "UserPatch"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Bounds",
+        "Kpi",
+        "KpiContent",
+        "Login",
+        "NewKey",
+        "NewUser",
+        "Query",
+        "TimeRange",
+        "UserPatch",
+    ],
+)
 def test_an_unknown_field_does_not_fit_the_schema(document: dict[str, Any], name: str) -> None:
     assert document["components"]["schemas"][name]["additionalProperties"] is False
 
@@ -79,6 +100,11 @@ def test_an_unknown_field_does_not_fit_the_schema(document: dict[str, Any], name
 def test_the_server_s_own_state_is_openmetrics(document: dict[str, Any]) -> None:
     state = operations(document)["GET /metrics"]["responses"]["200"]
     assert list(state["content"]) == ["application/openmetrics-text"]
+
+
+def test_a_backup_is_a_tar(document: dict[str, Any]) -> None:
+    made = operations(document)["POST /api/v1/backup"]["responses"]["200"]
+    assert list(made["content"]) == ["application/x-tar"]
 
 
 def test_every_refusal_is_a_problem(document: dict[str, Any]) -> None:

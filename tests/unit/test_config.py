@@ -50,9 +50,11 @@ def test_defaults_are_the_documented_ones(tmp_path: Path) -> None:
     assert settings.store_url == "duckdb:"
     assert settings.store_path == tmp_path / "nowline.duckdb"
     assert settings.bus_url == "memory:"
+    assert settings.cache_url is None
     assert settings.host_metrics is True
     assert settings.statsd_port is None
     assert settings.webhook_allow == ()
+    assert (settings.max_series_per_metric, settings.max_series) == (10_000, 1_000_000)
     assert settings.retention == {
         "raw": timedelta(days=30),
         "1m": timedelta(days=365),
@@ -60,6 +62,17 @@ def test_defaults_are_the_documented_ones(tmp_path: Path) -> None:
         "1h": timedelta(days=5 * 365),
         "1d": timedelta(days=5 * 365),
     }
+
+
+def test_documents_are_where_the_measurements_are(tmp_path: Path) -> None:
+    in_files = load({"NOWLINE_DATA_DIR": str(tmp_path)})
+    assert in_files.documents_url == f"sqlite:///{tmp_path}/documents.sqlite"
+    url = "postgresql://u:p@h/d?sslmode=require"
+    assert load({"NOWLINE_STORE_URL": url}).documents_url == url
+
+
+def test_a_password_that_breaks_its_url_is_not_told() -> None:
+    assert "hunter2" not in refusal({"NOWLINE_STORE_URL": "postgresql://u:hunter2/x@h/d"})
 
 
 def test_the_default_folder_is_the_users_data_folder(tmp_path: Path) -> None:
@@ -122,7 +135,15 @@ def test_file_takes_tables_types_of_its_own(tmp_path: Path) -> None:
         ({"NOWLINE_STORE_URL": "mysql://h/d"}, "NOWLINE_STORE_URL: must be duckdb:"),
         ({"NOWLINE_STORE_URL": "duckdb:x"}, "NOWLINE_STORE_URL: must be duckdb:"),
         ({"NOWLINE_STORE_URL": "postgresql:"}, "NOWLINE_STORE_URL: must be duckdb:"),
+        ({"NOWLINE_STORE_URL": "postgresql://h"}, "NOWLINE_STORE_URL: must be duckdb:"),
+        ({"NOWLINE_STORE_URL": "postgresql://h/a/b"}, "NOWLINE_STORE_URL: must be duckdb:"),
+        ({"NOWLINE_STORE_URL": "postgresql://h:0/d"}, "NOWLINE_STORE_URL: must be duckdb:"),
         ({"NOWLINE_BUS_URL": "redis://"}, "NOWLINE_BUS_URL: must be memory:"),
+        ({"NOWLINE_CACHE_URL": "redis://"}, "NOWLINE_CACHE_URL: must be redis://host/0 or"),
+        ({"NOWLINE_CACHE_URL": "memory:"}, "NOWLINE_CACHE_URL: must be redis://host/0 or"),
+        ({"NOWLINE_CACHE_URL": "redis://h/a"}, "NOWLINE_CACHE_URL: must be redis://host/0 or"),
+        ({"NOWLINE_CACHE_URL": "redis://h:0"}, "NOWLINE_CACHE_URL: must be redis://host/0 or"),
+        ({"NOWLINE_CACHE_URL": "redis://h?x="}, "NOWLINE_CACHE_URL: must be redis://host/0 or"),
         ({"NOWLINE_WEBHOOK_ALLOW": "10.0.0.1/8"}, "NOWLINE_WEBHOOK_ALLOW: 10.0.0.1/8 has host"),
         ({"NOWLINE_WEBHOOK_ALLOW": "here"}, "NOWLINE_WEBHOOK_ALLOW: 'here' does not appear"),
         ({"NOWLINE_RETENTION": "raw"}, "NOWLINE_RETENTION: must be a duration"),
@@ -131,6 +152,13 @@ def test_file_takes_tables_types_of_its_own(tmp_path: Path) -> None:
         ({"NOWLINE_RETENTION": "raw=0d"}, "NOWLINE_RETENTION: must be a duration"),
         ({"NOWLINE_RETENTION": "raw=1d,raw=2d"}, "NOWLINE_RETENTION: names the level raw twice"),
         ({"NOWLINE_RETENTION": "raw=101y"}, "NOWLINE_RETENTION: must be at most 100y"),
+        ({"NOWLINE_MAX_SERIES": "0"}, "NOWLINE_MAX_SERIES: must be a whole number from 1"),
+        ({"NOWLINE_MAX_SERIES": "1e6"}, "NOWLINE_MAX_SERIES: must be a whole number from 1"),
+        ({"NOWLINE_MAX_SERIES": ""}, "NOWLINE_MAX_SERIES: must be a whole number from 1"),
+        (
+            {"NOWLINE_MAX_SERIES_PER_METRIC": "1000000001"},
+            "NOWLINE_MAX_SERIES_PER_METRIC: must be a whole number from 1 to 1000000000",
+        ),
         ({"NOWLINE_SECRET_KEY": ""}, "NOWLINE_SECRET_KEY: must have at least 32 bytes"),
         ({"NOWLINE_SECRET_KEY": "k" * 31}, "NOWLINE_SECRET_KEY: must have at least 32 bytes"),
         ({"NOWLINE_INGEST_KEY": "a b"}, "NOWLINE_INGEST_KEY: must be printable ASCII"),
@@ -189,17 +217,23 @@ def test_bad_flag_is_named_as_written() -> None:
 
 
 def test_empty_optional_setting_is_unset(tmp_path: Path) -> None:
-    names = ("STATSD_PORT", "INGEST_KEY", "ADMIN_EMAIL", "ADMIN_PASSWORD", "WEBHOOK_ALLOW")
+    names = (
+        *("STATSD_PORT", "INGEST_KEY", "ADMIN_EMAIL", "ADMIN_PASSWORD", "WEBHOOK_ALLOW"),
+        "CACHE_URL",
+    )
     settings = load({f"NOWLINE_{n}": "" for n in names}, {"data_dir": str(tmp_path)})
     assert settings.statsd_port is None
     assert settings.ingest_key is None
+    assert settings.cache_url is None
     assert settings.admin_email is None
     assert settings.webhook_allow == ()
 
 
-@pytest.mark.parametrize("name", ["admin_password", "ingest_key", "secret_key", "store_url"])
+@pytest.mark.parametrize(
+    "name", ["admin_password", "ingest_key", "secret_key", "store_url", "cache_url"]
+)
 def test_secret_comes_from_a_file(tmp_path: Path, name: str) -> None:
-    value = "duckdb:///x" if name == "store_url" else KEY
+    value = {"store_url": "duckdb:///x", "cache_url": "redis://h/1"}.get(name, KEY)
     file = tmp_path / "given"
     file.write_text(value + "\n")
     variable = f"NOWLINE_{name.upper()}_FILE"
@@ -225,12 +259,14 @@ def test_no_refusal_and_no_repr_shows_a_secret(tmp_path: Path) -> None:
     assert secret not in refusal({"NOWLINE_INGEST_KEY": secret})
     assert secret not in refusal({"NOWLINE_SECRET_KEY": secret})
     assert secret not in refusal({"NOWLINE_STORE_URL": f"mysql://u:{secret}@h/d"})
+    assert secret not in refusal({"NOWLINE_CACHE_URL": f"redis://u:{secret}@h/0"})
     environment = {
         "NOWLINE_ADMIN_EMAIL": "a@b.c",
         "NOWLINE_ADMIN_PASSWORD": "hunter2",
         "NOWLINE_INGEST_KEY": "hunter2",
         "NOWLINE_SECRET_KEY": "hunter2" * 5,
         "NOWLINE_STORE_URL": "postgresql://u:hunter2@h/d",
+        "NOWLINE_CACHE_URL": "rediss://:hunter2@h:6380/0?ssl_ca_certs=/ca.pem",
     }
     settings = load(environment, {"data_dir": str(tmp_path)})
     assert "hunter2" not in repr(settings)
@@ -251,13 +287,18 @@ def test_every_password_of_a_url_is_masked(url: str, shown: str) -> None:
 
 
 def test_effective_rows_say_value_and_origin(tmp_path: Path) -> None:
-    environment = {"NOWLINE_RETENTION": "raw=14d", "NOWLINE_STORE_URL": "postgresql://u:p@h/d"}
+    environment = {
+        "NOWLINE_RETENTION": "raw=14d",
+        "NOWLINE_STORE_URL": "postgresql://u:p@h/d",
+        "NOWLINE_CACHE_URL": "redis://:p@h/1",
+    }
     settings = load(environment, {"data_dir": str(tmp_path)})
     rows = {row.variable: (row.value, row.origin) for row in effective(settings)}
     assert rows["NOWLINE_DATA_DIR"] == (str(tmp_path), "--data-dir")
     assert rows["NOWLINE_HOST_METRICS"] == ("on", "default")
     assert rows["NOWLINE_RETENTION"] == ("raw=2w,1m=1y,5m=1y,1h=5y,1d=5y", "environment")
     assert rows["NOWLINE_STORE_URL"] == ("postgresql://u:********@h/d", "environment")
+    assert rows["NOWLINE_CACHE_URL"] == ("redis://:********@h/1", "environment")
     assert rows["NOWLINE_STATSD_PORT"] == ("unset", "default")
     assert rows["NOWLINE_WEBHOOK_ALLOW"] == ("none", "default")
     assert rows["NOWLINE_SECRET_KEY"] == ("made at first start", "default")
@@ -269,7 +310,6 @@ def test_effective_rows_say_value_and_origin(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("variable", "value", "text"),
     [
-        ("NOWLINE_STORE_URL", "postgresql://h/d", "postgresql:// is not available yet"),
         ("NOWLINE_BUS_URL", "redis://h", "redis:// is not available yet"),
         ("NOWLINE_STATSD_PORT", "8125", "StatsD is not available yet"),
     ],

@@ -16,13 +16,16 @@ from nowline import __version__
 from nowline.api import (
     audit,
     auth,
+    backup,
     dashboards,
     ingest,
     keys,
+    kpis,
     live,
     metrics,
     operations,
     page,
+    store,
     users,
 )
 from nowline.api.body import JsonRequest
@@ -33,19 +36,39 @@ from nowline.api.head import answer_head
 from nowline.api.problems import exception_handlers
 from nowline.auth.policy import Action
 from nowline.auth.service import Auth
+from nowline.backup.service import Backups
 from nowline.collect.requests import RequestStats, observe_requests
 from nowline.ingest.service import Ingest
 from nowline.live.transport import App, expose_transport
 from nowline.query.engine import Engine
+from nowline.query.kpi import Kpis
+from nowline.store.base import Store
 from nowline.store.documents import Documents
 
-_MODULES = (operations, auth, users, keys, audit, ingest, metrics, dashboards, live, page)
+_MODULES = (
+    operations,
+    store,
+    backup,
+    auth,
+    users,
+    keys,
+    audit,
+    ingest,
+    metrics,
+    kpis,
+    dashboards,
+    live,
+    page,
+)
 _BY_NAME = (
     "auth",
+    "backups",
     "documents",
     "engine",
     "ingest",
+    "kpis",
     "page",
+    "store",
     "telemetry",
     "templates",
 )
@@ -58,8 +81,11 @@ class Services:
 
     auth: Auth
     documents: Documents
+    store: Store
+    backups: Backups
     ingest: Ingest
     engine: Engine
+    kpis: Kpis
     live: live.Live
     telemetry: Telemetry
     templates: dashboards.Templates
@@ -124,7 +150,7 @@ def _openapi() -> OpenAPIConfig:
         description="Real-time analytics: metrics in, live dashboards out.",
         components=Components(security_schemes={"bearer": bearer}),
         security=[{"bearer": []}],
-        tags=[Tag(name) for name in ("ingest", "metrics", "live", "dashboards", "auth")],
+        tags=[Tag(name) for name in ("ingest", "metrics", "kpis", "live", "dashboards", "auth")],
         render_plugins=[],
         path=None,
     )

@@ -15,6 +15,7 @@ from litestar.routes import HTTPRoute
 
 from nowline.api.problems import MEDIA_TYPE, Problem
 from nowline.auth.policy import Action
+from nowline.model.level import Level
 from nowline.model.query import Aggregation
 from nowline.model.series import MetricType
 
@@ -44,11 +45,17 @@ _REFUSALS = {
     ("/api/v1/users/{user_id}", "delete"): (404, 409),
     ("/api/v1/keys/{key_id}", "delete"): (404,),
     ("/api/v1/audit", "get"): (400,),
+    ("/api/v1/backup", "post"): (409, 415, 503, 507),
     ("/api/v1/ingest/metrics", "post"): (429, 503, 507),
     ("/api/v1/metrics/query", "post"): (422, 503),
     ("/api/v1/metrics/query/batch", "post"): (503,),
     ("/api/v1/metrics", "get"): (400,),
     ("/api/v1/metrics/{name}/tags/{key}", "get"): (404,),
+    ("/kpi/{code}", "get"): (404, 422, 503),
+    ("/api/v1/kpis", "post"): (409,),
+    ("/api/v1/kpis/{code}", "get"): (404,),
+    ("/api/v1/kpis/{code}", "put"): (404,),
+    ("/api/v1/kpis/{code}", "delete"): (404,),
     ("/api/v1/templates/{template_id}", "get"): (404,),
     ("/api/v1/live/poll", "get"): (400, 404, 422, 503),
     ("/api/dashboard/stream", "get"): (400, 404, 422, 426, 503),
@@ -59,7 +66,16 @@ _BOUNDS = {
     ("Query", "metric_name"): {"minLength": 1},
     ("Query", "interval"): {"pattern": f"^(auto|{_DURATION})$"},
     ("Query", "max_points"): {"minimum": 1, "maximum": 100_000},
+    ("Query", "compare"): {"pattern": f"^{_DURATION}$"},
+    ("Query", "timezone"): {"description": "An IANA name.", "examples": ["Europe/Rome"]},
     ("TimeRange", "last"): {"pattern": f"^{_DURATION}$"},
+    ("Kpi", "code"): {"pattern": "^[A-Za-z0-9_.-]{1,64}$"},
+    ("Kpi", "name"): {"minLength": 1, "maxLength": 100},
+    ("Kpi", "expression"): {"minLength": 1, "maxLength": 4096},
+    ("Kpi", "rules"): {"maxItems": 16},
+    ("KpiContent", "name"): {"minLength": 1, "maxLength": 100},
+    ("KpiContent", "expression"): {"minLength": 1, "maxLength": 4096},
+    ("KpiContent", "rules"): {"maxItems": 16},
 }
 _TAGS = {"type": "object", "additionalProperties": {"type": "string"}}
 _TIME = {"oneOf": [{"type": "string", "format": "date-time"}, {"type": "number"}]}
@@ -125,12 +141,17 @@ _ANSWER = {
     "required": ["data", "meta"],
     "properties": {
         "data": {"type": "array", "items": _DATA_POINT},
+        "compare": {
+            "type": "array",
+            "items": _DATA_POINT,
+            "description": "Where it was asked for: the earlier range, moved to today's time.",
+        },
         "meta": {
             "type": "object",
             "required": ["interval", "level", "points", "cached", "took_ms"],
             "properties": {
                 "interval": {"type": "string"},
-                "level": {"type": "string"},
+                "level": {"enum": [level.value for level in Level]},
                 "points": {"type": "integer"},
                 "cached": {"type": "boolean"},
                 "took_ms": {"type": "number"},
@@ -185,6 +206,11 @@ def _be_strict(schemas: dict[str, Any], kinds: list[type]) -> None:
 def _supplement(paths: dict[str, Any]) -> None:
     exposition = {"application/openmetrics-text": {"schema": {"type": "string"}}}
     paths["/metrics"]["get"]["responses"]["200"]["content"] = exposition
+    archive = {"schema": {"type": "string", "contentMediaType": "application/x-tar"}}
+    paths["/api/v1/backup"]["post"]["responses"]["200"] = {
+        "description": "A tar that ends with `manifest.json`.",
+        "content": {"application/x-tar": archive},
+    }
     ingest = paths["/api/v1/ingest/metrics"]["post"]
     ingest["requestBody"] = _METRICS_BODY
     ingest["responses"]["202"] = _json("Durable, except for the rows listed.", _OUTCOME)

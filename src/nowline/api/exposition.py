@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -13,13 +14,32 @@ from prometheus_client.registry import Collector
 from nowline.bus.base import Log
 from nowline.ingest.service import Ingest
 from nowline.live.hub import Hub
+from nowline.model.level import Level
+from nowline.query.cache import Tally
 from nowline.query.engine import Engine
+from nowline.rollup.upkeep import Upkeep
 from nowline.rollup.window import Windows
 from nowline.rollup.worker import StoreWriter, WindowWorker
-from nowline.store.base import Store
+from nowline.store.base import LevelState, Store
+from nowline.store.shared import SharedTally
 
 # A store that is this many batches behind the log does not keep up.
 _MOST_BEHIND = 10_000
+# How many of the metrics past a limit are told by name.
+_WORST = 20
+
+
+class SharedState(Protocol):
+    """What a cache that outlives the server counts."""
+
+    @property
+    def tally(self) -> SharedTally: ...  # noqa: D102
+
+    @property
+    def errors(self) -> int: ...  # noqa: D102
+
+    @property
+    def is_up(self) -> bool: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +52,10 @@ class Parts:
     window_worker: WindowWorker
     store: Store
     store_writer: StoreWriter
+    upkeep: Upkeep
     engine: Engine
     hub: Hub
+    shared: SharedState | None = None
 
 
 class Telemetry(Collector):
@@ -63,6 +85,7 @@ class Telemetry(Collector):
         yield from self._ingest()
         yield from self._bus()
         yield from self._store()
+        yield from self._catalogue()
         yield from self._queries()
         yield from self._live()
 
@@ -85,18 +108,40 @@ class Telemetry(Collector):
 
     def _store(self) -> Iterator[Metric]:
         state = self._parts.store.state()
-        catalogue = self._parts.engine.catalogue
         yield _counter("nowline_store_rows", "Rows appended to the store.", state.appended_rows)
         yield _counter("nowline_store_append_seconds", "Time in appends.", state.append_seconds)
         yield _gauge("nowline_store_bytes", "Size of the store on disk.", state.bytes_on_disk)
-        yield _gauge("nowline_metrics", "Metrics in the catalogue.", len(catalogue.metrics))
-        yield _gauge("nowline_series", "Series in the catalogue.", len(catalogue.keys))
+        yield _counter("nowline_store_compactions", "Rewrites of closed rows.", state.compactions)
+        yield _counter("nowline_store_compaction_seconds", "Spent on it.", state.compaction_seconds)
+        yield from _levels(state.levels)
+        upkeep = self._parts.upkeep
+        yield _counter("nowline_upkeep_rounds", "Rounds of the store's upkeep.", upkeep.rounds)
+        yield _counter("nowline_upkeep_seconds", "Time in upkeep.", upkeep.seconds)
+        yield _counter("nowline_upkeep_failures", "Rounds that failed.", upkeep.failures)
         yield _gauge("nowline_window_cells", "Cells in memory.", self._parts.windows.cells)
+
+    def _catalogue(self) -> Iterator[Metric]:
+        catalogue = self._parts.engine.catalogue
+        yield _gauge("nowline_metrics", "Metrics in the catalogue.", len(catalogue.metrics))
+        yield _gauge("nowline_series", "Series in the catalogue.", catalogue.series)
+        offenders = catalogue.offenders()
+        over = sum(metric.overflowed for metric in offenders)
+        yield _counter("nowline_overflow_rows", "Rows past a limit of series.", over)
+        worst = sorted(offenders, key=lambda metric: (-metric.overflowed, metric.name))
+        by_metric = CounterMetricFamily(
+            "nowline_metric_overflow_rows",
+            "Rows past a limit of series, of the metrics that have most.",
+            labels=["metric"],
+        )
+        for metric in worst[:_WORST]:
+            by_metric.add_metric([metric.name], metric.overflowed)
+        yield by_metric
 
     def _queries(self) -> Iterator[Metric]:
         answered = self._parts.engine.answered
         yield _counter("nowline_queries", "Queries answered.", answered.queries)
         yield _counter("nowline_query_seconds", "Time in queries.", answered.seconds)
+        yield from _caches(self._parts.engine.caches, self._parts.shared)
 
     def _live(self) -> Iterator[Metric]:
         state = self._parts.hub.state()
@@ -108,6 +153,58 @@ class Telemetry(Collector):
         yield _counter(
             "nowline_live_skipped_frames", "Frames merged for slow readers.", state.skipped
         )
+
+
+def _caches(tallies: Mapping[str, Tally], shared: SharedState | None) -> Iterator[Metric]:
+    counters = (("hits", "Found in the cache."), ("misses", "Not found, or not good any more."))
+    for name, text in (*counters, ("evictions", "Dropped for want of room.")):
+        counted = CounterMetricFamily(f"nowline_cache_{name}", text, labels=["kind"])
+        for kind, tally in tallies.items():
+            counted.add_metric([kind], getattr(tally, name))
+        if shared is not None and name != "evictions":
+            counted.add_metric(["shared"], getattr(shared.tally, name))
+        yield counted
+    for name, text in (("entries", "Entries of the cache."), ("bytes", "Size of the cache.")):
+        gauge = GaugeMetricFamily(f"nowline_cache_{name}", text, labels=["kind"])
+        for kind, tally in tallies.items():
+            gauge.add_metric([kind], getattr(tally, name))
+        yield gauge
+    if shared is not None:
+        yield from _shared(shared)
+
+
+def _shared(shared: SharedState) -> Iterator[Metric]:
+    tally = shared.tally
+    is_up = GaugeMetricFamily("nowline_cache_up", "Whether the cache is used.", labels=["kind"])
+    is_up.add_metric(["shared"], shared.is_up)
+    yield is_up
+    for name, text, value in (
+        ("errors", "Calls and commands that failed.", shared.errors),
+        ("read_bytes", "Bytes of values found.", tally.read_bytes),
+        ("written_bytes", "Bytes of values kept.", tally.written_bytes),
+    ):
+        counted = CounterMetricFamily(f"nowline_cache_{name}", text, labels=["kind"])
+        counted.add_metric(["shared"], value)
+        yield counted
+
+
+def _levels(levels: Mapping[Level, LevelState]) -> Iterator[Metric]:
+    """What is kept of each level, and what it costs."""
+    rows = _by_level("rows", "Rows of a level.")
+    size = _by_level("bytes", "What a level takes on disk.")
+    oldest = _by_level("oldest_timestamp_seconds", "The first day with rows of a level.")
+    keep = _by_level("keep_seconds", "How long rows of a level are kept.")
+    for level, state in levels.items():
+        rows.add_metric([level.value], state.rows)
+        size.add_metric([level.value], state.bytes)
+        keep.add_metric([level.value], state.keep_ms / 1000)
+        if state.oldest is not None:
+            oldest.add_metric([level.value], state.oldest / 1000)
+    yield from (rows, size, oldest, keep)
+
+
+def _by_level(name: str, text: str) -> GaugeMetricFamily:
+    return GaugeMetricFamily(f"nowline_store_level_{name}", text, labels=["level"])
 
 
 def _counter(name: str, text: str, value: float) -> Metric:

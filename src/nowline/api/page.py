@@ -64,7 +64,7 @@ class Page:
 
 
 @get(
-    ["/", "/setup", "/d/{dashboard:str}", "/explore", "/settings"],
+    ["/", "/setup", "/d/{dashboard:str}", "/explore", "/kpis", "/settings"],
     opt=_PUBLIC,
     include_in_schema=False,
 )

@@ -59,12 +59,15 @@ class Settings:
     data_dir: Path
     store_url: str = field(repr=False)
     bus_url: str = field(repr=False)
+    cache_url: str | None = field(repr=False)
     admin_email: str | None
     admin_password: str | None = field(repr=False)
     ingest_key: str | None = field(repr=False)
     secret_key: str | None = field(repr=False)
     host_metrics: bool
     retention: Mapping[str, timedelta]
+    max_series: int
+    max_series_per_metric: int
     statsd_port: int | None
     webhook_allow: tuple[values.Network, ...]
     origins: Mapping[str, str] = field(repr=False)
@@ -72,12 +75,15 @@ class Settings:
     @property
     def store_path(self) -> Path:
         """The embedded store's file: the one of `duckdb:///path`, else one in the data folder."""
-        path = self.store_url.removeprefix("duckdb:").removeprefix("//")
-        return Path(path) if path else self.data_dir / "nowline.duckdb"
+        kind, _, path = self.store_url.partition(":")
+        in_folder = kind != "duckdb" or not path
+        return self.data_dir / "nowline.duckdb" if in_folder else Path(path.removeprefix("//"))
 
     @property
     def documents_url(self) -> str:
-        """Where users, keys and dashboards are kept."""
+        """Where users, keys and dashboards are kept: in PostgreSQL where the measurements are."""
+        if self.store_url.startswith("postgresql:"):
+            return self.store_url
         return f"sqlite:///{self.data_dir / 'documents.sqlite'}"
 
     @property
@@ -200,12 +206,15 @@ def _typed(read: _Reader) -> Settings:
         data_dir=read.strictly_optional("data_dir", values.parse_folder) or _default_data_dir(),
         store_url=read.required("store_url", values.parse_store_url),
         bus_url=read.required("bus_url", values.parse_bus_url),
+        cache_url=read.optional("cache_url", values.parse_cache_url),
         admin_email=read.optional("admin_email", values.parse_email),
         admin_password=read.optional("admin_password", values.parse_password),
         ingest_key=read.optional("ingest_key", values.parse_credential),
         secret_key=read.strictly_optional("secret_key", values.parse_secret_key),
         host_metrics=read.required("host_metrics", values.parse_switch),
         retention=read.required("retention", _retention),
+        max_series=read.required("max_series", values.parse_count),
+        max_series_per_metric=read.required("max_series_per_metric", values.parse_count),
         statsd_port=read.optional("statsd_port", values.parse_port),
         webhook_allow=read.required("webhook_allow", values.parse_networks),
         origins=read.origins(),
@@ -228,8 +237,6 @@ def _default_data_dir() -> Path:
 
 def _refuse_unavailable(settings: Settings) -> None:
     """Stop at what is well formed but not yet part of this version, rather than ignore it."""
-    if not settings.store_url.startswith("duckdb:"):
-        _refuse("store_url", "postgresql:// is not available yet in this version; use duckdb:")
     if not settings.bus_url.startswith("memory:"):
         _refuse("bus_url", "redis:// is not available yet in this version; use memory:")
     if settings.statsd_port is not None:

@@ -20,12 +20,15 @@ DEFAULTS: Final[Mapping[str, str | None]] = MappingProxyType(
         "data_dir": None,
         "store_url": "duckdb:",
         "bus_url": "memory:",
+        "cache_url": None,
         "admin_email": None,
         "admin_password": None,
         "ingest_key": None,
         "secret_key": None,
         "host_metrics": "on",
         "retention": "raw=30d,1m=1y,5m=1y,1h=5y,1d=5y",
+        "max_series": "1000000",
+        "max_series_per_metric": "10000",
         "statsd_port": None,
         "webhook_allow": "",
     }
@@ -33,7 +36,7 @@ DEFAULTS: Final[Mapping[str, str | None]] = MappingProxyType(
 SECRETS: Final = frozenset({"admin_password", "ingest_key", "secret_key"})
 # The URLs may carry a password, so they may come from a file too.
 _FROM_FILE: Final = MappingProxyType(
-    {f"{name}_file": name for name in (*sorted(SECRETS), "store_url", "bus_url")}
+    {f"{name}_file": name for name in (*sorted(SECRETS), "store_url", "bus_url", "cache_url")}
 )
 
 

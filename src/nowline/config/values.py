@@ -8,7 +8,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,6 +29,8 @@ _UNITS: Final = MappingProxyType(
     }
 )
 _LONGEST: Final = timedelta(days=365 * 100)
+_MOST: Final = 1_000_000_000
+_CACHE_PARAMETERS: Final = frozenset({"ssl_ca_certs", "ssl_certfile", "ssl_keyfile"})
 
 
 def parse_duration(text: str) -> timedelta:
@@ -88,6 +90,13 @@ def parse_port(text: str, lowest: int = 1) -> int:
     return int(text)
 
 
+def parse_count(text: str) -> int:
+    """A whole number from 1 to a billion."""
+    if not re.fullmatch(r"[0-9]{1,10}", text) or not 1 <= int(text) <= _MOST:
+        raise ValueError(f"must be a whole number from 1 to {_MOST}, not {text!r}")
+    return int(text)
+
+
 def parse_folder(text: str) -> Path:
     """A folder as an absolute path; `~` is the user's home."""
     if not text or "\0" in text:
@@ -96,12 +105,10 @@ def parse_folder(text: str) -> Path:
 
 
 def parse_store_url(text: str) -> str:
-    """`duckdb:`, `duckdb:///path` or `postgresql://…`."""
-    if (
-        text == "duckdb:"
-        or re.fullmatch(r"duckdb://(/[^/?#]+)+", text)
-        or _names_host(text, "postgresql")
-    ):
+    """`duckdb:`, `duckdb:///path` or `postgresql://…/database`."""
+    if text == "duckdb:" or re.fullmatch(r"duckdb://(/[^/?#]+)+", text):
+        return text
+    if _names_host(text, "postgresql") and re.fullmatch(r"/[^/]+", urlsplit(text).path):
         return text
     raise ValueError("must be duckdb:, duckdb:///absolute/path or postgresql://host/database")
 
@@ -111,6 +118,17 @@ def parse_bus_url(text: str) -> str:
     if text == "memory:" or _names_host(text, "redis"):
         return text
     raise ValueError("must be memory: or redis://host")
+
+
+def parse_cache_url(text: str) -> str:
+    """`redis://…` or, encrypted, `rediss://…`, with a database number as its path."""
+    if _names_host(text, "redis") or _names_host(text, "rediss"):
+        parts = urlsplit(text)
+        asked = {name for name, _ in parse_qsl(parts.query, keep_blank_values=True)}
+        if re.fullmatch(r"(/[0-9]{0,5})?", parts.path) and asked <= _CACHE_PARAMETERS:
+            return text
+    known = ", ".join(sorted(_CACHE_PARAMETERS))
+    raise ValueError(f"must be redis://host/0 or rediss://host/0, with no parameters but {known}")
 
 
 def parse_email(text: str) -> str:
@@ -160,6 +178,11 @@ def mask_password(url: str, mask: str) -> str:
 
 
 def _names_host(url: str, scheme: str) -> bool:
-    """Whether it is a URL of that scheme with a host."""
-    parts = urlsplit(url)  # a ValueError of its own is as good as ours
-    return parts.scheme == scheme and bool(parts.hostname) and not re.search(r"\s", url)
+    """Whether it is a URL of that scheme with a host and, if any, a port that can be one."""
+    try:
+        parts = urlsplit(url)
+        is_whole = parts.port is None or parts.port > 0
+    except ValueError:  # its text may be part of a password
+        return False
+    is_named = parts.scheme == scheme and bool(parts.hostname)
+    return is_whole and is_named and not re.search(r"\s", url)
