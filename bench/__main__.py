@@ -12,7 +12,8 @@ SCRIPTS = {
     "latency": "from ingest to a frame at the viewer",
     "ingest": "acknowledged rows and requests per second",
     "fanout": "one frame a second to thousands of readers",
-    "store": "rows and roll-ups into the store",
+    "store": "rows and roll-ups into the store while it compacts",
+    "query": "a dashboard's questions over weeks and a year of data",
     "page": "script size and first live data in Chromium",
 }
 
@@ -25,6 +26,7 @@ def main() -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(SCRIPTS))
     parser.add_argument("--quick", action="store_true", help="a few seconds each, to try them out")
     parser.add_argument("--seconds", type=int, help="how long each measures")
+    parser.add_argument("--peers", action="store_true", help="query: ask other databases too")
     asked = parser.parse_args()
     if unknown := set(asked.names) - set(SCRIPTS):
         parser.error(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(SCRIPTS)}")
@@ -33,7 +35,8 @@ def main() -> int:
     failed = 0
     for name in asked.names or SCRIPTS:
         print(f"\n{name}: {SCRIPTS[name]}", flush=True)
-        failed += subprocess.call([sys.executable, "-m", f"bench.{name}", *more]) != 0
+        own = ["--peers"] if asked.peers and name == "query" else []
+        failed += subprocess.call([sys.executable, "-m", f"bench.{name}", *more, *own]) != 0
     return failed
 
 
