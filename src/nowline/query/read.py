@@ -17,7 +17,7 @@ from typing import Generic, NamedTuple
 from nowline.model import histogram, partials
 from nowline.model.histogram import Bins
 from nowline.model.partials import Partials
-from nowline.model.query import MINUTE_MS, SECOND_MS
+from nowline.model.query import SECOND_MS
 from nowline.query.beside import beside
 from nowline.query.blocks import BLOCK_TTL_MS, Block, MissingBlock, Want, block_key
 from nowline.query.cache import Cache
@@ -237,9 +237,7 @@ class PartialReads(Reads[Partials]):
 
     def _split(self, want: Want, memory: Memory) -> tuple[list[Partials], list[tuple[int, int]]]:
         start, end, width = want.span.start, want.span.end, want.span.width_ms
-        # Where the store's part ends with a whole minute, it need not read raw rows.
-        step = SECOND_MS if width % MINUTE_MS or start >= self._recent.start else MINUTE_MS
-        hot_start = -(-max(start, self._recent.start) // step) * step
+        hot_start = -(-max(start, self._recent.start) // SECOND_MS) * SECOND_MS
         hot_end = end // SECOND_MS * SECOND_MS
         if hot_start >= hot_end:
             return [], [(start, end)]

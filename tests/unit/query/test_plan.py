@@ -42,7 +42,9 @@ def test_defaults() -> None:
     ("time_range", "expected"),
     [
         ({"last": "5m"}, (NEXT_SECOND - 300_000, NEXT_SECOND)),
-        ({"last": "1w"}, (NEXT_SECOND - 7 * DAY, NEXT_SECOND)),
+        ({"last": "4h"}, (NEXT_SECOND - 4 * 3_600_000, NEXT_SECOND)),
+        ({"last": "1w"}, ((NEXT_SECOND - 7 * DAY) // 300_000 * 300_000, NEXT_SECOND)),
+        ({"last": "365d"}, ((NEXT_SECOND - 365 * DAY) // DAY * DAY, NEXT_SECOND)),
         ({"start": 5, "end": 9}, (5, 9)),
         ({"start": 5.9, "end": 9.9}, (5, 9)),
         ({"start": NOW - 1}, (NOW - 1, NEXT_SECOND)),
