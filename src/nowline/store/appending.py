@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,7 +18,7 @@ from nowline.model.partials import Partials, fold
 from nowline.model.query import DAY_MS, MINUTE_MS
 from nowline.model.series import MetricType
 from nowline.store.base import Append, Rows
-from nowline.store.catalogue import Metric
+from nowline.store.catalogue import Metric, NewSeries
 from nowline.store.scan import BIN, MERGED, RAW_PARTIAL
 from nowline.store.segments import Hot, Manifest
 
@@ -168,14 +168,11 @@ def insert(db: duckdb.DuckDBPyConnection, table: str, columns: dict[str, Any]) -
 def write_catalogue(db: duckdb.DuckDBPyConnection, append: Append) -> None:
     """Enter new series, and metrics that are new or have changed."""
     if append.series:
-        rows = [
-            (new.id, new.key.name, to_json(dict(new.key.tags)), new.type.value)
-            for new in append.series
-        ]
-        db.executemany("INSERT INTO series VALUES (?, ?, ?, ?)", rows)
+        insert(db, "series", _columns_of_series(append.series))
     if append.metrics:
-        metrics = [_metric_row(metric) for metric in append.metrics]
-        db.executemany("INSERT OR REPLACE INTO metrics VALUES (?, ?, ?, ?, ?)", metrics)
+        db.register("incoming", _columns_of_metrics(append.metrics))
+        db.execute("INSERT OR REPLACE INTO metrics SELECT * FROM incoming")
+        db.unregister("incoming")
 
 
 def distributions(known: NDArray[np.bool_], append: Append) -> NDArray[np.bool_]:
@@ -196,9 +193,27 @@ def to_json(value: object) -> str:
     return msgspec.json.encode(value).decode()
 
 
-def _metric_row(metric: Metric) -> tuple[str, str, int, int, str]:
-    described = to_json(metric.metadata)
-    return metric.name, metric.type.value, metric.first_seen, metric.last_seen, described
+def _columns_of_series(series: Sequence[NewSeries]) -> dict[str, Any]:
+    return {
+        "id": np.array([new.id for new in series], np.int32),
+        "name": _texts(new.key.name for new in series),
+        "tags": _texts(to_json(dict(new.key.tags)) for new in series),
+        "type": _texts(new.type.value for new in series),
+    }
+
+
+def _columns_of_metrics(metrics: Sequence[Metric]) -> dict[str, Any]:
+    return {
+        "name": _texts(metric.name for metric in metrics),
+        "type": _texts(metric.type.value for metric in metrics),
+        "first_seen": np.array([metric.first_seen for metric in metrics], np.int64),
+        "last_seen": np.array([metric.last_seen for metric in metrics], np.int64),
+        "metadata": _texts(to_json(metric.metadata) for metric in metrics),
+    }
+
+
+def _texts(texts: Iterable[str]) -> NDArray[np.object_]:
+    return np.array(list(texts), object)
 
 
 def _where(rows: Rows, chosen: NDArray[np.bool_]) -> Rows:

@@ -23,6 +23,7 @@ from nowline.store.ledger import Work
 from nowline.store.scan import BIN, COARSE_TABLES, MERGED, Columns
 from nowline.store.segments import (
     FILE_ENDING,
+    NARROWED,
     TABLE_BEGINNING,
     Hot,
     Manifest,
@@ -94,7 +95,8 @@ class Compaction:
         if not self._is_kept(Level.MINUTE) or not (sql := self._partials(Level.MINUTE)):
             return None
         name = f"{TABLE_BEGINNING}{self.work.day}_{uuid.uuid4().hex[:8]}"
-        rows = int(self.db.execute(f"CREATE TABLE {name} AS {sql}").fetchall()[0][0])
+        narrow = f"CREATE TABLE {name} AS SELECT {NARROWED} FROM ({sql})"  # noqa: S608
+        rows = int(self.db.execute(narrow).fetchall()[0][0])
         return Segment(Level.MINUTE, False, self.work.day, name, rows, 0)
 
     def _five_minutes(self) -> Segment | None:

@@ -18,6 +18,15 @@ from nowline.model.query import DAY_MS
 
 FILE_ENDING = ".parquet"
 TABLE_BEGINNING = "sorted_"
+# A table of minutes has narrow columns: it takes two thirds of the space.
+NARROWED = (
+    "series, (bucket // 60000)::INTEGER AS minute, count::INTEGER AS count, total, low, high, "
+    "last, (last_at - bucket)::INTEGER AS last_after"
+)
+_WIDENED = (
+    "(SELECT series, minute::BIGINT * 60000 AS bucket, count::BIGINT AS count, total, low, high, "
+    "last, minute::BIGINT * 60000 + last_after AS last_at FROM {table})"
+)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -134,7 +143,7 @@ def relations(folder: Path, segments: Iterable[Segment]) -> list[str]:
     """What to read for all rows of these segments: one relation for all files, one a table."""
     segments = list(segments)
     files = ", ".join(f"'{_quoted(folder / s.name)}'" for s in segments if s.is_file)
-    tables = [segment.name for segment in segments if not segment.is_file]
+    tables = [_WIDENED.format(table=segment.name) for segment in segments if not segment.is_file]
     return [*([f"read_parquet([{files}])"] if files else []), *tables]
 
 
