@@ -84,11 +84,14 @@ def merge(parts: Sequence[Partials]) -> Partials:
         np.concatenate(([True], (key[1:] != key[:-1]) | (bucket[1:] != bucket[:-1])))
     )
     ends = np.append(starts[1:], len(key)) - 1
+    # A sum beyond the greatest double is infinite, and told as null.
+    with np.errstate(over="ignore"):
+        total = np.add.reduceat(rows.total[order], starts)
     return Partials(
         key=key[starts],
         bucket=bucket[starts],
         count=np.add.reduceat(rows.count[order], starts),
-        total=np.add.reduceat(rows.total[order], starts),
+        total=total,
         low=np.minimum.reduceat(rows.low[order], starts),
         high=np.maximum.reduceat(rows.high[order], starts),
         last=rows.last[order][ends],

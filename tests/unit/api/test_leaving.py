@@ -54,7 +54,12 @@ async def served(work: Work) -> AsyncIterator[int]:
         assert data == {"a": "b"}
         return await while_there(request, work.run())
 
-    app = Litestar([route], exception_handlers=exception_handlers(), openapi_config=None)
+    app = Litestar(
+        [route],
+        exception_handlers=exception_handlers(),
+        openapi_config=None,
+        logging_config=None,
+    )
     with socket.create_server(("127.0.0.1", 0)) as listener:
         config = uvicorn.Config(app, lifespan="off", log_config=None, http="httptools")
         server = _Server(config)

@@ -105,3 +105,9 @@ def test_counts_do_not_lose_whole_numbers_to_floats() -> None:
 
 def _rest(partials: Partials) -> tuple[np.ndarray, ...]:
     return partials.total, partials.low, partials.high, partials.last, partials.last_at
+
+
+def test_a_sum_beyond_the_greatest_double_is_infinite() -> None:
+    zeros = np.zeros(2, np.int64)
+    merged = fold(zeros, zeros, np.array([1.7e308, 1.7e308]), 1_000)
+    assert merged.total.tolist() == [np.inf]
