@@ -41,10 +41,11 @@ class _Download:
                 if leaving.done():
                     return
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
             leaving.cancel()
             await self._backup.close()
+        # Who has all of it may count on the copy being gone.
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     def _start(self) -> Any:  # noqa: ANN401 - a message of ASGI
         disposition = f'attachment; filename="{self._backup.file_name}"'
