@@ -16,7 +16,7 @@ from nowline.model.level import Level
 from nowline.model.query import DAY_MS, MINUTE_MS
 from nowline.store.base import Append, Rows
 from nowline.store.catalogue import Catalogue
-from nowline.store.duckdb import DuckDBStore
+from nowline.store.embedded import EmbeddedStore
 
 LOG_ID = "bench"
 # What the server waits for late rows before it closes a minute.
@@ -32,7 +32,7 @@ def kept() -> dict[Level, int]:
 class Loader:
     """Turns chunks into appends."""
 
-    def __init__(self, store: DuckDBStore) -> None:
+    def __init__(self, store: EmbeddedStore) -> None:
         self._store = store
         self._catalogue = Catalogue()
         self._offset = 0
@@ -56,7 +56,7 @@ class Loader:
 async def fill(folder: Path, data: Sequence[Dataset]) -> None:
     """Put all of the data into the store that a server on this folder opens; it must exist."""
     path = load_settings({"NOWLINE_DATA_DIR": str(folder)}).store_path
-    store = await DuckDBStore.open(path, kept())
+    store = await EmbeddedStore.open(path, kept())
     loader = Loader(store)
     today = data[-1].end_ms // DAY_MS * DAY_MS
     for each in data:

@@ -25,7 +25,8 @@ from bench.loading import Loader, kept
 from bench.report import Row, report
 from nowline.model.query import DAY_MS, HOUR_MS
 from nowline.store.base import Append, Rows
-from nowline.store.duckdb import DuckDBStore
+from nowline.store.embedded import EmbeddedStore
+from nowline.store.segments import FILE_ENDING
 
 # Any day, an hour before its end, so that there is a change of day on the way.
 _START_MS = 1_790_000_000_000 // DAY_MS * DAY_MS + 23 * HOUR_MS
@@ -42,13 +43,13 @@ class Rounds:
     spans: list[tuple[float, float]] = field(default_factory=list)
     now: int = 0
 
-    async def run(self, store: DuckDBStore) -> None:
+    async def run(self, store: EmbeddedStore) -> None:
         """Now and again, until cancelled."""
         while True:
             await self.once(store)
             await asyncio.sleep(_UPKEEP_S)
 
-    async def once(self, store: DuckDBStore) -> bool:
+    async def once(self, store: EmbeddedStore) -> bool:
         """One round; whether it compacted anything."""
         before, started = store.state().compactions, time.perf_counter()
         await store.maintain(self.now)
@@ -98,7 +99,7 @@ def measure(step_ms: int, steps: int, points: int) -> Row:
 
 
 async def _measure(folder: Path, data: Dataset, steps: int) -> Row:
-    store = await DuckDBStore.open(folder / "store.duckdb", kept())
+    store = await EmbeddedStore.open(folder / "store.duckdb", kept())
     rounds, spent, cpu = Rounds(), Spent(), time.process_time()
     upkeep = asyncio.create_task(rounds.run(store))
     await _append_all(store, data, steps, (rounds, spent))
@@ -123,7 +124,7 @@ async def _measure(folder: Path, data: Dataset, steps: int) -> Row:
 
 
 async def _append_all(
-    store: DuckDBStore, data: Dataset, steps: int, told: tuple[Rounds, Spent]
+    store: EmbeddedStore, data: Dataset, steps: int, told: tuple[Rounds, Spent]
 ) -> None:
     loader, (rounds, spent) = Loader(store), told
     for chunk in data.chunks():
@@ -137,7 +138,7 @@ async def _append_all(
             rounds.now = int(part.times[-1])
 
 
-async def _compact_rest(store: DuckDBStore, spent: Spent, rounds: Rounds) -> None:
+async def _compact_rest(store: EmbeddedStore, spent: Spent, rounds: Rounds) -> None:
     """Two days later everything is closed and quiet."""
     assert spent.last is not None
     rounds.now += 2 * DAY_MS
@@ -165,7 +166,7 @@ def _latencies(spent: Spent, rounds: Rounds) -> Row:
 
 
 def _bytes_per_point(folder: Path, points: int) -> Row:
-    """By what is in the files; the database itself has minutes, hours and days."""
+    """By what is in the files."""
     sizes: Counter[str] = Counter()
     for path in folder.rglob("*"):
         if path.is_file():
@@ -176,7 +177,7 @@ def _bytes_per_point(folder: Path, points: int) -> Row:
 
 def _content(path: Path) -> str:
     """The level of a segment's file, which its name tells after the day."""
-    if path.suffix != ".parquet":
+    if path.suffix != FILE_ENDING:
         return "database"
     return "bins" if "bins" in path.name else path.name.split("-")[1]
 

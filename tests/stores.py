@@ -10,7 +10,7 @@ from pathlib import Path
 import postgres
 from nowline.model.level import Level
 from nowline.store.base import Store
-from nowline.store.duckdb import DuckDBStore
+from nowline.store.embedded import EmbeddedStore
 
 FOREVER = dict.fromkeys(Level, 1 << 60)
 
@@ -29,12 +29,12 @@ class Kind:
 
 
 async def _open_duckdb(folder: Path, keep_ms: Mapping[Level, int]) -> Store:
-    return await DuckDBStore.open(folder / "store.duckdb", keep_ms)
+    return await EmbeddedStore.open(folder / "store.duckdb", keep_ms)
 
 
 async def _open_busy_duckdb(folder: Path, keep_ms: Mapping[Level, int]) -> Store:
     """A store whose hot tables are full after a few rows."""
-    return await DuckDBStore.open(folder / "store.duckdb", keep_ms, hot_rows=5)
+    return await EmbeddedStore.open(folder / "store.duckdb", keep_ms, hot_rows=5)
 
 
 def _copy_duckdb(folder: Path, to: Path) -> None:

@@ -54,7 +54,7 @@ from nowline.rollup.worker import StoreWriter, WindowWorker, window_start
 from nowline.store.base import Store
 from nowline.store.catalogue import Catalogue, Limits
 from nowline.store.documents import Documents
-from nowline.store.duckdb import DuckDBStore
+from nowline.store.embedded import EmbeddedStore
 from nowline.store.shared import Position
 
 if TYPE_CHECKING:
@@ -169,7 +169,7 @@ async def _running(settings: Settings, clock: Clock) -> AsyncIterator[_Running]:
 
 async def _open_store(settings: Settings) -> Store:
     if not settings.store_url.startswith("postgresql:"):
-        return await DuckDBStore.open(settings.store_path, _kept(settings))
+        return await EmbeddedStore.open(settings.store_path, _kept(settings))
     # Its driver takes a good part of the start-up time, and most do without.
     from nowline.store.postgres import PostgresStore  # noqa: PLC0415
 
@@ -234,6 +234,8 @@ class _Flow:
         writer.restore(newest, windows.start)
         worker.restore(newest, writer.offset)
         await worker.catch_up()
+        # What a crash left in the log only may be older than the windows.
+        await writer.flush()
         shared = _open_shared(settings, bus)
         engine = Engine(catalogue, store, windows, clock, _kept(settings), shared=shared)
         windows.on_late(engine.revise)

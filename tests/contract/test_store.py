@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from nowline.model.query import MINUTE_MS
 from nowline.model.series import MetricType, SeriesKey
 from nowline.store.base import Append, Rows, Span, Store
-from nowline.store.catalogue import Catalogue, Metric, NewSeries
+from nowline.store.catalogue import Catalogue, Metric, NewSeries, Selection
 from reference import Row, assert_equal, cells, columns, selection
 from stores import FOREVER, KINDS, Kind
 
@@ -74,8 +74,9 @@ async def test_an_empty_store(store: Store) -> None:
     assert len(await store.partials(selection({}), Span(0, 5, 1_000))) == 0
 
 
+@pytest.mark.parametrize("is_flushed", [True, False])
 async def test_rows_catalogue_and_offset_outlive_a_crash_together(
-    kind: Kind, store: Store, folder: Path, tmp_path: Path
+    kind: Kind, store: Store, folder: Path, tmp_path: Path, is_flushed: bool
 ) -> None:
     metric = Metric("a", MetricType.COUNTER, 5, 9, {"unit": "s", "x": [1, {"y": None}]})
     series = [
@@ -83,16 +84,24 @@ async def test_rows_catalogue_and_offset_outlive_a_crash_together(
         NewSeries(0, SeriesKey.of("a", {}), MetricType.GAUGE),
     ]
     rows = [Row(0, 5, 1.5), Row(1, 9, -2.0)]
-    await store.append(append(*rows, offset=7, metrics=[metric], series=series))
+    durable = await store.append(append(*rows, offset=7, metrics=[metric], series=series))
+    if is_flushed:
+        durable = await store.flush()
+        assert durable == 7
     kind.crash(folder, tmp_path / "left")
     left = await kind.open(tmp_path / "left", FOREVER)
+    assert await left.offset(LOG) == durable
     catalogue = Catalogue()
     await left.load(catalogue)
+    if not durable:
+        assert catalogue.metrics == {}
+        assert await count(left) == await count(left, MINUTE_MS) == 0
+        await left.close()
+        return
     assert catalogue.keys == [new.key for new in reversed(series)]
     loaded = catalogue.metrics["a"]
     assert (loaded.type, loaded.first_seen, loaded.last_seen) == (MetricType.COUNTER, 5, 9)
     assert loaded.metadata == metric.metadata
-    assert await left.offset(LOG) == 7
     await assert_is(left, rows, Span(0, 10_000, 1_000), {0: 0, 1: 1})
     await left.close()
 
@@ -101,6 +110,7 @@ async def test_an_offset_means_nothing_for_another_log(store: Store) -> None:
     await store.append(append(Row(0, 1, 1.0), offset=7))
     assert await store.offset("another") == 0
     await store.append(append(Row(0, 2, 1.0), offset=1, log_id="another"))
+    assert await store.flush() == 1
     assert (await store.offset("another"), await store.offset(LOG)) == (1, 0)
     assert await count(store) == 2
 
@@ -143,6 +153,18 @@ async def test_a_minute_that_was_closed_stays_closed(store: Store) -> None:
     await store.append(append(Row(0, 6, 1.0), offset=2, closed=2 * MINUTE_MS))
     await store.append(append(offset=3, closed=5 * MINUTE_MS))
     assert await count(store, MINUTE_MS) == 2
+
+
+async def test_a_series_counts_in_every_group_that_it_is_in(store: Store) -> None:
+    rows = [Row(series, series + 1, float(series)) for series in range(4)]
+    await store.append(append(*rows))
+    series, group = np.array([0, 1, 1, 1, 3]), np.array([1, 0, 1, 2, 0])
+    asked = Selection(series, group, [{}, {}, {}])
+    for width in (1_000, MINUTE_MS):
+        found = await store.partials(asked, Span(0, MINUTE_MS, width))
+        assert found.key.tolist() == [0, 1, 2]
+        assert found.total.tolist() == [4.0, 1.0, 1.0]
+        assert found.last.tolist() == [3.0, 1.0, 1.0]
 
 
 async def test_rows_since_are_exact_and_oldest_first(store: Store) -> None:

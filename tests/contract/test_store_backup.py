@@ -11,7 +11,7 @@ from nowline.errors import Code, NowlineError
 from nowline.model.series import MetricType, SeriesKey
 from nowline.store.base import Append, Rows, Span, Store
 from nowline.store.catalogue import Metric, NewSeries
-from nowline.store.duckdb import DuckDBStore
+from nowline.store.embedded import EmbeddedStore
 from reference import Row, columns, selection
 from stores import FOREVER, KINDS, Kind
 
@@ -35,13 +35,13 @@ async def test_a_backup_is_whole_or_refused(store: Store, tmp_path: Path) -> Non
         await store.append(Append(rows, metrics, series if offset == 1 else [], LOG, offset, 0))
     folder = tmp_path / "copy"
     folder.mkdir()
-    if not isinstance(store, DuckDBStore):
+    if not isinstance(store, EmbeddedStore):
         with pytest.raises(NowlineError, match="pg_dump") as refused:
             await store.backup(folder, LOG)
         assert refused.value.code is Code.UNSUPPORTED
         return
     assert await store.backup(folder, LOG) == 2
-    copy = await DuckDBStore.open(folder / "nowline.duckdb", FOREVER)
+    copy = await EmbeddedStore.open(folder / "nowline.duckdb", FOREVER)
     try:
         assert await copy.offset(LOG) == 2
         found = await copy.partials(selection({0: 0}), Span(0, 1000, 1000))

@@ -53,6 +53,8 @@ class Bins:
 
 def codes(value: Floats) -> Ints:
     """The bin of each value: `sign * (floor(ln |v| / ln GAMMA) + OFFSET)`, 0 for zero."""
+    if len(value) and value.min() > 0:
+        return np.floor(np.log(value) / LOG_GAMMA).astype(np.int64) + OFFSET
     size = np.abs(value)
     nonzero = size > 0
     logs = np.log(size, where=nonzero, out=np.zeros(len(value)))

@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
+_RADIX = 1 << 16
+
 
 @dataclass(frozen=True, slots=True)
 class Partials:
@@ -70,20 +72,24 @@ def fold(key: Ints, time: Ints, value: Floats, width_ms: int) -> Partials:
     return merge([rows])
 
 
-def merge(parts: Sequence[Partials]) -> Partials:
+def merge(parts: Sequence[Partials], width_ms: int = 0) -> Partials:
     """One partial per key and bucket, ordered by key, then bucket.
 
     Of equal `last_at`, the part given last wins, and within a part the later row.
+
+    Args:
+        parts: In order of time where that is known.
+        width_ms: Where all buckets are multiples of one width, that: it makes the order cheaper.
     """
     rows = concatenate(parts)
     if len(rows) == 0:
         return rows
-    order = np.lexsort((rows.last_at, rows.bucket, rows.key))
-    key, bucket = rows.key[order], rows.bucket[order]
+    order = _order(rows, width_ms)
+    key, bucket, last_at = rows.key[order], rows.bucket[order], rows.last_at[order]
     starts = np.flatnonzero(
         np.concatenate(([True], (key[1:] != key[:-1]) | (bucket[1:] != bucket[:-1])))
     )
-    ends = np.append(starts[1:], len(key)) - 1
+    newest = newest_of(last_at, starts)
     # A sum beyond the greatest double is infinite, and told as null.
     with np.errstate(over="ignore"):
         total = np.add.reduceat(rows.total[order], starts)
@@ -94,9 +100,41 @@ def merge(parts: Sequence[Partials]) -> Partials:
         total=total,
         low=np.minimum.reduceat(rows.low[order], starts),
         high=np.maximum.reduceat(rows.high[order], starts),
-        last=rows.last[order][ends],
-        last_at=rows.last_at[order][ends],
+        last=rows.last[order][newest],
+        last_at=last_at[newest],
     )
+
+
+def newest_of(last_at: Ints, starts: Ints) -> Ints:
+    """The index of the greatest, of equals the last, of each stretch that begins at `starts`."""
+    lengths = np.diff(np.append(starts, len(last_at)))
+    greatest = np.repeat(np.maximum.reduceat(last_at, starts), lengths)
+    place = np.where(last_at == greatest, np.arange(len(last_at)), -1)
+    found: Ints = np.maximum.reduceat(place, starts)
+    return found
+
+
+def order_of(numbers: Ints) -> Ints:
+    """The order of numbers from 0 on that keeps equals as they are.
+
+    By radix sort of 16 bits at a time: a few times faster than comparing them.
+    """
+    order: Ints = np.argsort((numbers % _RADIX).astype(np.uint16), kind="stable")
+    while (numbers := numbers // _RADIX).any():
+        order = order[np.argsort((numbers % _RADIX).astype(np.uint16)[order], kind="stable")]
+    return order
+
+
+def _order(rows: Partials, width_ms: int) -> Ints | slice:
+    """The order by key, then bucket, that keeps equals as they are."""
+    if not width_ms:
+        return np.lexsort((rows.bucket, rows.key))
+    bucket = rows.bucket // width_ms
+    first, key = bucket.min(), rows.key - rows.key.min()
+    cell = key * (bucket.max() - first + 1) + (bucket - first)
+    if (cell[1:] >= cell[:-1]).all():
+        return slice(None)
+    return order_of(cell)
 
 
 def concatenate(parts: Sequence[Partials]) -> Partials:

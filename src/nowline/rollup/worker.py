@@ -105,7 +105,10 @@ class WindowWorker:
 
 
 class StoreWriter:
-    """Appends the log's rows to the store, and forgets windows that are safe there."""
+    """Appends the log's rows to the store, and forgets windows that are safe there.
+
+    The log keeps its records until the store has them on disk.
+    """
 
     def __init__(
         self,
@@ -130,7 +133,7 @@ class StoreWriter:
         self.failures = 0
 
     async def start(self) -> None:
-        """Find out how far the store has read this log."""
+        """Find out how far this log is on disk."""
         self.offset = await self._store.offset(self._bus.id)
         await self._bus.commit(STORE_GROUP, self.offset)
 
@@ -160,7 +163,6 @@ class StoreWriter:
         while gathered := await self._gather():
             if not await self._until_done(partial(self._append, gathered)):
                 return
-            await self._bus.commit(STORE_GROUP, self.offset)
             self._forget()
         self._forget()
 
@@ -208,7 +210,12 @@ class StoreWriter:
         metrics, series = self._catalogue.take_unsaved(with_seen=True)
         closed = self._closed_before
         append = Append(empty(), metrics, series, self._bus.id, self.offset, closed)
-        await self._try(lambda: self._store.append(append))
+        await self._try(partial(self._finish, append))
+
+    async def _finish(self, append: Append) -> None:
+        """The last append: nothing of the log has to be read again at the next start."""
+        await self._store.append(append)
+        await self._bus.commit(STORE_GROUP, await self._store.flush())
 
     async def _gather(self) -> Append | None:
         """The samples to append next, which stay the same until that is done."""
@@ -231,9 +238,10 @@ class StoreWriter:
         if self._complete is None:
             rows = concatenate(gathered.rows, await self._increases.of(gathered.rows))
             self._complete = replace(gathered, rows=rows)
-        await self._store.append(self._complete)
+        durable = await self._store.append(self._complete)
         self.offset = gathered.offset
         self._gathered = self._complete = None
+        await self._bus.commit(STORE_GROUP, durable)
 
     def _forget(self) -> None:
         now = self._clock.now_ms()

@@ -24,7 +24,7 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class Append:
-    """What one transaction adds: rows, what is new in the catalogue, how far the log was read.
+    """What is added at once: rows, what is new in the catalogue, how far the log was read.
 
     Attributes:
         rows: The raw rows.
@@ -116,11 +116,26 @@ class Store(ABC):
 
     @abstractmethod
     async def offset(self, log_id: str) -> int:
-        """The offset of that log up to which everything is stored, 0 if nothing is."""
+        """The offset of that log up to which everything is on disk, 0 if nothing is."""
 
     @abstractmethod
-    async def append(self, append: Append) -> None:
-        """Write rows, their roll-ups and the offset in one transaction: all of it or nothing."""
+    async def append(self, append: Append) -> int:
+        """Take in rows and what is new in the catalogue: all of it or nothing.
+
+        They are seen by every question asked from then on. On disk they are when `offset` says
+        so: a store may gather appends in memory, as the log has them until then.
+
+        Returns:
+            The log's offset up to which everything is on disk.
+        """
+
+    @abstractmethod
+    async def flush(self) -> int:
+        """Have everything that was appended on disk.
+
+        Returns:
+            The log's offset up to which everything is, which is that of the last append.
+        """
 
     @abstractmethod
     async def rows_since(self, start: int) -> Rows:

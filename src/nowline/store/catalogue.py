@@ -93,7 +93,7 @@ class Selection:
     """The series that a query means, each assigned to the group it adds to.
 
     Attributes:
-        series: Series ids, ascending.
+        series: Series ids, ascending; one that is in several groups is there for each.
         group: For each of them, the index of its group.
         tags: For each group, the values of the `group_by` keys; groups are in this order.
     """

@@ -1,67 +1,63 @@
-"""Formats of the embedded store's DuckDB file, and the way from an older one to today's."""
+"""Opening the embedded store: its format, the way from an older one, and what a crash left."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import duckdb
+import numpy as np
 
 from nowline.errors import Code, NowlineError
-from nowline.model.query import DAY_MS, MINUTE_MS
-from nowline.store.appending import HOT_TABLES, transaction
-from nowline.store.scan import BIN
-from nowline.store.segments import Hot
+from nowline.model.level import Level
+from nowline.model.query import DAY_MS
+from nowline.store import flushing, hot, registry, segments
+from nowline.store.base import Rows
+from nowline.store.registry import FORMAT
+from nowline.store.segments import Segment
 
-FORMAT = 2
-"""Today's: hot tables by day and segments beside the file. Format 1 had all days in one table."""
-
-_FORMAT_1 = "SELECT count(*) FROM duckdb_tables() WHERE table_name = 'points'"
-_SAYS_FORMAT = """
-SELECT count(*) FROM duckdb_tables()
-WHERE table_name = 'format' AND database_name = current_database()
-"""
+_FIRST = 1
+_TABLES = "SELECT table_name FROM duckdb_tables() WHERE database_name = current_database()"
 _ADD_TYPES = """
 ALTER TABLE series ADD COLUMN type VARCHAR;
 UPDATE series SET type = (SELECT metrics.type FROM metrics WHERE metrics.name = series.name);
 """
-_DAYS = f"""
-SELECT DISTINCT time // {DAY_MS} AS day FROM points
-UNION SELECT DISTINCT bucket // {DAY_MS} FROM rollup_1m ORDER BY day
-"""  # noqa: S608
-_MOVE = """
-INSERT INTO {points} SELECT * FROM points WHERE time >= {start} AND time < {end};
-INSERT INTO {minutes} SELECT * FROM rollup_1m WHERE bucket >= {start} AND bucket < {end};
-INSERT INTO {bins}
-SELECT series, time // {width} * {width} AS bucket, {bin}, count(*) FROM points
-SEMI JOIN (SELECT id AS series FROM series WHERE type = 'distribution') USING (series)
-WHERE time >= {start} AND time < {end} AND time < (SELECT closed_before FROM progress)
-GROUP BY ALL;
-"""
+_ALL_LEVELS = dict.fromkeys(Level, -(1 << 62))
 
 
-def upgrade(db: duckdb.DuckDBPyConnection) -> None:
-    """Bring a file to today's format, in one transaction.
+def open_store(path: Path) -> duckdb.DuckDBPyConnection:
+    """Open the store at `path` in today's format, with the files that belong to it and no others.
 
     Raises:
-        NowlineError: A newer program wrote it.
+        NowlineError: Another version wrote it, or its files are not those of this database.
     """
-    found = version(db)
-    refuse_newer(found)
-    if found < FORMAT:
-        with transaction(db):
-            if db.execute(_FORMAT_1).fetchall()[0][0]:
-                _from_first(db)
-            db.execute("INSERT INTO format VALUES (?)", [FORMAT])
+    folder = segments.folder_of(path)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    db = registry.connect(path)
+    try:
+        found = version(db)
+        refuse_other(found)
+        if found == _FIRST:
+            _upgrade(db, folder)
+        registry.make_tables(db)
+        _clear(db, folder)
+    except BaseException:
+        db.close()
+        raise
+    return db
 
 
 def version(db: duckdb.DuckDBPyConnection) -> int:
-    """The format of a file; 1 where it does not say."""
-    if not db.execute(_SAYS_FORMAT).fetchall()[0][0]:
-        return 1
+    """The format of a database; today's where it is new."""
+    tables = {name for (name,) in db.execute(_TABLES).fetchall()}
+    if "format" not in tables:
+        return _FIRST if "points" in tables else FORMAT
     found = db.execute("SELECT version FROM format").fetchall()
-    return int(found[0][0]) if found else 1
+    return int(found[0][0]) if found else FORMAT
 
 
-def refuse_newer(found: int) -> None:
-    """Stop at a format that a later version made.
+def refuse_other(found: int) -> None:
+    """Stop at a format that is neither today's nor one that can be upgraded.
 
     Raises:
         NowlineError: It is one.
@@ -72,15 +68,67 @@ def refuse_newer(found: int) -> None:
             f"The store has format {found}, and this Nowline knows {FORMAT} at most: start "
             "the newer version, or restore a backup.",
         )
+    if found not in (_FIRST, FORMAT):
+        raise NowlineError(
+            Code.CONFLICT,
+            f"The store has format {found}, which only a development version had: restore a "
+            "backup, or move the folder away to start anew.",
+        )
 
 
-def _from_first(db: duckdb.DuckDBPyConnection) -> None:
-    db.execute(_ADD_TYPES)
-    for (day,) in db.execute(_DAYS).fetchall():
-        hot = Hot(day, 1)
-        names = {"points": hot.points, "minutes": hot.minutes, "bins": hot.bins}
-        span = {"start": day * DAY_MS, "end": (day + 1) * DAY_MS, "width": MINUTE_MS, "bin": BIN}
-        db.execute(HOT_TABLES.format(**names))
-        db.execute(_MOVE.format(**names, **span))
-    db.execute("DROP TABLE points")
-    db.execute("DROP TABLE rollup_1m")
+def _upgrade(db: duckdb.DuckDBPyConnection, folder: Path) -> None:
+    """Write the rows of format 1, which all are in one table, to files; all of it or nothing."""
+    written: list[Segment] = []
+    try:
+        for rows in _days(db):
+            runs = hot.runs_of(rows, raw_from=0)
+            written += flushing.write(folder, runs, _distributions(db), _ALL_LEVELS)
+        with registry.transaction(db):
+            db.execute(_ADD_TYPES)
+            for table in ("points", "rollup_1m"):
+                db.execute(f"DROP TABLE {table}")
+            registry.make_tables(db)
+            registry.enter(db, [], written)
+    except BaseException:
+        segments.remove_files(folder, written)
+        raise
+
+
+def _days(db: duckdb.DuckDBPyConnection) -> Iterator[Rows]:
+    """The raw rows, a day at a time."""
+    days = db.execute(f"SELECT DISTINCT time // {DAY_MS} AS day FROM points ORDER BY day")  # noqa: S608
+    for (day,) in days.fetchall():
+        sql = "SELECT series, time, value FROM points WHERE time >= ? AND time < ?"
+        columns = db.execute(sql, [day * DAY_MS, (day + 1) * DAY_MS]).fetchnumpy()
+        series, time, value = (np.ma.getdata(columns[n]) for n in ("series", "time", "value"))
+        order = np.argsort(time, kind="stable")
+        yield Rows(series[order].astype(np.int64), time[order], value[order])
+
+
+def _distributions(db: duckdb.DuckDBPyConnection) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    sql = (
+        "SELECT series.id, metrics.type = 'distribution' "
+        "FROM series JOIN metrics ON metrics.name = series.name"
+    )
+    rows = db.execute(sql).fetchall()
+    known = np.zeros(max((row[0] for row in rows), default=-1) + 1, bool)
+    known[[row[0] for row in rows if row[1]]] = True
+    return known
+
+
+def _clear(db: duckdb.DuckDBPyConnection, folder: Path) -> None:
+    """Remove the files that a crash left before they were entered.
+
+    Raises:
+        NowlineError: They are those of another database, or of one that was lost.
+    """
+    known = {segment.name for segment in registry.read_manifest(db).segments}
+    unknown = [path for path in folder.iterdir() if path.name not in known]
+    if unknown and not registry.read_progress(db).log_id:
+        raise NowlineError(
+            Code.CONFLICT,
+            f"The database beside {folder} is new, but {len(unknown)} files of an older one are "
+            "in that folder: restore a backup, or move the folder away to start anew.",
+        )
+    for path in unknown:
+        path.unlink()

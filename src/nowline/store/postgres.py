@@ -120,7 +120,7 @@ class PostgresStore(Store):
         """How far that log is stored."""
         return self._progress.offset if log_id == self._progress.log_id else 0
 
-    async def append(self, append: Append) -> None:
+    async def append(self, append: Append) -> int:
         """Write rows, roll-ups, catalogue and offset in one transaction.
 
         Where the connection was lost at the end of an append, it may have been committed: the
@@ -139,6 +139,11 @@ class PostgresStore(Store):
         self._is_known = True
         self._appended_rows += len(append.rows.time)
         self._append_seconds += time.perf_counter() - started
+        return append.offset
+
+    async def flush(self) -> int:
+        """Nothing is left to be done: each append was a transaction."""
+        return self._progress.offset
 
     async def rows_since(self, start: int) -> Rows:
         """Raw rows from `start` on, oldest first."""

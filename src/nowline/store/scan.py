@@ -1,198 +1,285 @@
-"""The statements that read the embedded store: a branch a source, merged by group and bucket."""
+"""Reading the embedded store: rows of files and of memory, merged by group and bucket."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeAlias
 
-import duckdb
 import numpy as np
+from numpy.typing import NDArray
 
-from nowline.model import histogram, partials
-from nowline.model.histogram import LOG_GAMMA, OFFSET, Bins
+from nowline.model import partials
+from nowline.model.histogram import Bins
 from nowline.model.level import BINNED, Level
-from nowline.model.partials import Partials
-from nowline.model.query import SECOND_MS
-from nowline.store.base import Span
+from nowline.model.partials import Ints, Partials
+from nowline.store import rolling
+from nowline.store.adding import MOST_CELLS, Cells, Sums, Tally
+from nowline.store.base import Rows, Span
+from nowline.store.blockfile import Columns, Reader
 from nowline.store.catalogue import Selection
-from nowline.store.levels import Part, cover, outline
-from nowline.store.segments import Manifest, relations
+from nowline.store.hot import Run
+from nowline.store.levels import Part, cover
+from nowline.store.segments import Kind
 
-Columns: TypeAlias = dict[str, Any]
+Open: TypeAlias = Callable[[Kind, int, int], list[Reader]]
+"""The files of a kind that may have rows of `[start, end)`, in the order they were written."""
 
-# Levels that are so few rows that they stay in tables, all days in one.
-COARSE_TABLES = {Level.HOUR: "rollup_1h", Level.DAY: "rollup_1d"}
+# What is read is merged when it is so many rows, so that memory does not grow with the range.
+_ROWS_AT_A_TIME = 1 << 19
+_NONE = -1
+_ALL: tuple[int, int] = (0, 1 << 62)
 
-# The bin of a value, as `model.histogram.codes` has it.
-BIN = (
-    "CASE WHEN value = 0 THEN 0 ELSE sign(value)::INTEGER * "
-    f"(floor(ln(abs(value)) / {LOG_GAMMA!r})::INTEGER + {OFFSET}) END"
-)
-RAW_PARTIAL = "1::BIGINT, value, value, value, value, time"
-MERGED = (
-    "sum(count)::BIGINT AS count, sum(total) AS total, min(low) AS low, max(high) AS high, "
-    "arg_max(last, last_at) AS last, max(last_at) AS last_at"
-)
-_PARTIAL = "count, total, low, high, last, last_at"
-_RAW_BIN = f"{BIN}, 1::BIGINT"
-_BINNED = "bin, count"
 
-# Where no more rows than this are expected they are merged by NumPy: DuckDB's grouping alone
-# takes longer than reading them.
-_FEW_ROWS = 50_000
+class AbandonedError(Exception):
+    """Nobody waits for the answer any more."""
+
+
+class Chosen:
+    """Which series are wanted, and the groups of each.
+
+    Args:
+        series: Series ids, ascending; one that is in several groups is there for each.
+        group: For each of them, its group.
+    """
+
+    def __init__(self, series: Ints, group: Ints) -> None:
+        self._first, self._last = int(series[0]), int(series[-1])
+        self._only = int(group[0]) if len(series) == 1 else None
+        self._layers = [self._layer(series[at], group[at]) for at in _occurrences(series)]
+
+    @classmethod
+    def all_of(cls, series: Ints) -> Chosen:
+        """These series, in one group."""
+        series = np.unique(series)
+        return cls(series, np.zeros(len(series), np.int64))
+
+    @property
+    def reach(self) -> tuple[int, int]:
+        """The first and the last series."""
+        return self._first, self._last
+
+    def groups_in(self, series: Ints, rows: Ints) -> Iterator[tuple[slice | Ints, Ints]]:
+        """Which rows are wanted, and their groups; those of several groups are told as often.
+
+        Args:
+            series: The series that there are rows of, ascending.
+            rows: How many rows each has, one after the other.
+        """
+        at, to = np.searchsorted(series, [self._first, self._last + 1]).tolist()
+        before, within = int(rows[:at].sum()), rows[at:to]
+        all_rows = slice(before, before + int(within.sum()))
+        if self._only is not None:
+            yield all_rows, np.full(all_rows.stop - before, self._only, np.int64)
+            return
+        places = series[at:to] - self._first
+        for layer in self._layers:
+            groups = np.repeat(layer[places], within)
+            wanted = groups != _NONE
+            if wanted.all():
+                yield all_rows, groups
+            else:
+                yield np.flatnonzero(wanted) + before, groups[wanted]
+
+    def _layer(self, series: Ints, group: Ints) -> Ints:
+        groups = np.full(self._last - self._first + 1, _NONE, np.int64)
+        groups[series - self._first] = group
+        return groups
+
+
+def _occurrences(series: Ints) -> Iterator[Ints]:
+    """Where each series is for the first time, for the second, and so on."""
+    starts = np.flatnonzero(np.concatenate(([True], series[1:] != series[:-1])))
+    lengths = np.diff(np.append(starts, len(series)))
+    for number in range(int(lengths.max())):
+        yield starts[lengths > number] + number
 
 
 @dataclass(frozen=True, slots=True)
-class Branch:
-    """Rows of one source in `[start, end)`, by the time in `column`."""
+class Source:
+    """What there is to be read, as of one moment.
 
-    source: str
-    column: str
-    start: int
-    end: int
-    values: str
+    Attributes:
+        runs: The rows in memory.
+        files: Opens files.
+        is_abandoned: Whether nobody waits any more.
+        offset: The log's offset up to which every row is in them.
+    """
+
+    runs: Sequence[Run]
+    files: Open
+    is_abandoned: Callable[[], bool]
+    offset: int = 0
+
+    def columns(
+        self, kind: Kind, chosen: Chosen, names: Sequence[str], start: int, end: int
+    ) -> Iterator[tuple[Ints, Columns]]:
+        """Groups and columns of the wanted rows of files in `[start, end)`, block by block."""
+        for reader in self.files(kind, start, end):
+            for block in reader.blocks(chosen.reach, start, end):
+                if self.is_abandoned():
+                    raise AbandonedError
+                wanted = chosen.groups_in(*reader.series(block))
+                found = [each for each in wanted if len(each[1])]
+                if not found:
+                    continue
+                columns = {name: reader.column(block, name) for name in names}
+                is_within = reader.is_within(block, start, end)
+                for rows, groups in found:
+                    some = {name: values[rows] for name, values in columns.items()}
+                    yield (groups, some) if is_within else _inside(groups, some, start, end)
+
+    def rows(self, chosen: Chosen | None, start: int, end: int) -> Rows:
+        """Raw rows in `[start, end)`, oldest first; of all series where none are chosen."""
+        found = list(self._raw(chosen, start, end))
+        rows = [np.concatenate([part[n] for part in found] or [_EMPTY]) for n in _RAW]
+        order = np.argsort(rows[1], kind="stable")
+        series, time, value = (column[order] for column in rows)
+        return Rows(series, time, value.astype(np.float64, copy=False))
+
+    def _raw(self, chosen: Chosen | None, start: int, end: int) -> Iterator[Columns]:
+        reach = chosen.reach if chosen else _ALL
+        for reader in self.files(Kind(Level.RAW), start, end):
+            for block in reader.blocks(reach, start, end):
+                yield _some(reader.block(block), chosen, start, end)
+        for run in self.runs:
+            if run.is_kept_raw:
+                yield _some(run.rows, chosen, start, end)
 
 
-@dataclass(frozen=True, slots=True)
 class Scan:
     """One question to the store.
 
-    Attributes:
-        manifest: What there is.
-        folder: Where its files are.
-        selection: The series and their groups.
+    Args:
+        source: What there is.
+        selection: The series and their groups; not empty.
         span: The range and the bucket width.
     """
 
-    manifest: Manifest
-    folder: Path
-    selection: Selection
-    span: Span
+    def __init__(self, source: Source, selection: Selection, span: Span) -> None:
+        self._source = source
+        self._span = span
+        self._chosen = Chosen(selection.series, selection.group)
+        self._cells = Cells.of(span, int(selection.group.max()) + 1)
 
-    def partials(self, db: duckdb.DuckDBPyConnection) -> Partials:
+    def partials(self) -> Partials:
         """Partials by group and bucket, ordered."""
-        parts = cover(self.span, list(Level))
-        branches = [*self._stored_partials(parts), *self._hot_partials(*outline(parts))]
-        if not branches:
-            return partials.empty()
-        union = self._union(branches, f"key, bucket, {_PARTIAL}")
-        if self._is_small(parts):
-            return partials.merge([Partials(**self._fetch(db, union))])
-        merged = f"SELECT key, bucket, {MERGED} FROM ({union}) GROUP BY ALL ORDER BY key, bucket"  # noqa: S608
-        return Partials(**self._fetch(db, merged))
+        parts = cover(self._span, list(Level))
+        if len(self._cells) > MOST_CELLS:
+            return self._merged(parts)
+        sums = Sums(self._cells)
+        for part, groups, columns in self._partials(parts):
+            add = sums.add_rows if part.level is Level.RAW else sums.add_partials
+            add(groups, columns)
+        return sums.partials()
 
-    def bins(self, db: duckdb.DuckDBPyConnection, *, distribution: bool) -> Bins:
+    def bins(self, *, distribution: bool) -> Bins:
         """Histogram bins by group and bucket, ordered."""
-        parts = cover(self.span, list(Level) if distribution else [Level.RAW, *BINNED])
-        hot = self._hot_bins(outline(parts) if distribution else None)
-        branches = [*self._stored_bins(parts), *hot]
-        if not branches:
-            return histogram.empty()
-        union = self._union(branches, "key, bucket, bin, count")
-        merged = (
-            f"SELECT key, bucket, bin::BIGINT AS bin, sum(count)::BIGINT AS count FROM ({union}) "  # noqa: S608
-            "GROUP BY ALL ORDER BY key, bucket, bin"
-        )
-        return Bins(**self._fetch(db, merged))
+        levels = list(Level) if distribution else [Level.RAW, *BINNED]
+        tally = Tally(self._cells)
+        for part, groups, columns in self._bins(cover(self._span, levels)):
+            add = tally.add_rows if part.level is Level.RAW else tally.add_bins
+            add(groups, columns)
+        return tally.bins()
 
-    def _stored_partials(self, parts: Sequence[Part]) -> list[Branch]:
-        branches = []
+    def _merged(self, parts: Sequence[Part]) -> Partials:
+        """Where there are many cells, most of them are empty, or have few rows."""
+        pieces: list[Partials] = []
+        rows = 0
+        for _, groups, columns in self._partials(parts):
+            pieces.append(_as_partials(groups, columns))
+            rows += len(groups)
+            if rows > _ROWS_AT_A_TIME:
+                pieces = [self._merge(pieces)]
+                rows = len(pieces[0])
+        return self._merge(pieces)
+
+    def _merge(self, pieces: Sequence[Partials]) -> Partials:
+        width = self._span.width_ms
+        return partials.merge([each.rekeyed(each.key, width) for each in pieces], width)
+
+    def _partials(self, parts: Sequence[Part]) -> Iterator[_Piece]:
         for part in parts:
-            at = (part.start, part.end)
-            if part.level in COARSE_TABLES:
-                branches.append(Branch(COARSE_TABLES[part.level], "bucket", *at, _PARTIAL))
-            elif part.level is Level.RAW:
-                branches += self._segments(part, "time", RAW_PARTIAL, binned=False)
-            else:
-                branches += self._segments(part, "bucket", _PARTIAL, binned=False)
-        return branches
+            is_raw = part.level is Level.RAW
+            names = ("time", "value") if is_raw else _PARTIAL
+            yield from self._of_files(part, Kind(part.level), names)
+            for run in self._source.runs:
+                if run.is_kept_raw or not is_raw:
+                    yield from self._of_run(part, run.rows if is_raw else run.minutes)
 
-    def _stored_bins(self, parts: Sequence[Part]) -> list[Branch]:
-        branches = []
+    def _bins(self, parts: Sequence[Part]) -> Iterator[_Piece]:
         for part in parts:
-            if part.level is Level.RAW:
-                branches += self._segments(part, "time", _RAW_BIN, binned=False)
-            else:
-                branches += self._segments(part, "bucket", _BINNED, binned=True)
-        return branches
+            is_raw = part.level is Level.RAW
+            names = ("time", "value") if is_raw else ("time", "bin", "count")
+            yield from self._of_files(part, Kind(part.level, binned=not is_raw), names)
+            for run in self._source.runs:
+                if run.is_kept_raw or not is_raw:
+                    yield from self._of_run(part, _bins_of(run, part.level))
 
-    def _segments(self, part: Part, column: str, values: str, *, binned: bool) -> list[Branch]:
-        found = self.manifest.segments_in(part.level, part.start, part.end, binned=binned)
-        return [
-            Branch(source, column, part.start, part.end, values)
-            for source in relations(self.folder, found)
-        ]
+    def _of_files(self, part: Part, kind: Kind, names: Sequence[str]) -> Iterator[_Piece]:
+        reading = self._source.columns(kind, self._chosen, names, part.start, part.end)
+        return ((part, groups, columns) for groups, columns in reading)
 
-    def _hot_partials(self, first: int, last: int) -> list[Branch]:
-        """Partials of closed minutes in `[first, last)`, raw rows of the rest of the span."""
-        last = max(first, min(last, self.manifest.closed_before))
-        branches = [
-            Branch(hot.minutes, "bucket", first, last, _PARTIAL)
-            for hot in self.manifest.hot_in(first, last)
-        ]
-        return branches + self._hot_points(first, last, RAW_PARTIAL)
+    def _of_run(self, part: Part, columns: Columns) -> Iterator[_Piece]:
+        for rows, groups in self._chosen.groups_in(*_runs(columns["series"])):
+            found = {name: values[rows] for name, values in columns.items()}
+            yield (part, *_inside(groups, found, part.start, part.end))
 
-    def _hot_bins(self, rolled: tuple[int, int] | None) -> list[Branch]:
-        """Bins of closed minutes, raw rows of the rest; `None` where minutes have no bins.
 
-        Bins without raw rows, of rows that came in too late to be kept raw, are always read.
-        """
-        span = self.span
-        first, last = rolled or (span.start, span.start)
-        last = max(first, min(last, self.manifest.closed_before))
-        wanted = (first, last) if rolled else (span.start, span.end)
-        branches = [
-            Branch(hot.bins, "bucket", *wanted, _BINNED) for hot in self.manifest.hot_in(*wanted)
-        ]
-        return branches + self._hot_points(first, last, _RAW_BIN)
+_Piece: TypeAlias = tuple[Part, Ints, Columns]
+"""Groups and columns of rows of one part of a range."""
+_EMPTY = np.empty(0, np.int64)
+_RAW = ("series", "time", "value")
+_PARTIAL = ("time", "count", "total", "low", "high", "last", "after")
 
-    def _hot_points(self, first: int, last: int, values: str) -> list[Branch]:
-        """Hot raw rows of the span outside `[first, last)`."""
-        span = self.span
-        whole = [(span.start, span.end)]
-        edges = [(span.start, first), (last, span.end)] if first < last else whole
-        return [
-            Branch(hot.points, "time", start, end, values)
-            for start, end in edges
-            if start < end
-            for hot in self.manifest.hot_in(start, end)
-        ]
 
-    def _union(self, branches: Sequence[Branch], names: str) -> str:
-        """One relation with these column names of all branches."""
-        union = " UNION ALL ".join(self._select(branch) for branch in branches)
-        return f"SELECT * FROM ({union}) AS rows({names})"  # noqa: S608
+def newest(rows: Rows) -> Rows:
+    """The newest row of each series, of rows in order of time."""
+    series, first = np.unique(rows.series[::-1], return_index=True)
+    at = len(rows.series) - 1 - first
+    return Rows(series, rows.time[at], rows.value[at])
 
-    def _select(self, branch: Branch) -> str:
-        series, width = self.selection.series, self.span.width_ms
-        key = "0::BIGINT" if self._is_one_stretch() else "chosen.grp"
-        join = "" if self._is_one_stretch() else "JOIN chosen USING (series)"
-        # The bounds let whole row groups be passed over.
-        return (
-            f"SELECT {key}, {branch.column} // {width} * {width}, {branch.values} "  # noqa: S608
-            f"FROM {branch.source} {join} "
-            f"WHERE {branch.column} >= {branch.start} AND {branch.column} < {branch.end} "
-            f"AND series BETWEEN {series.min()} AND {series.max()}"
-        )
 
-    def _is_one_stretch(self) -> bool:
-        """Whether the selection is all series from its first to its last, in one group."""
-        series = self.selection.series
-        is_whole = int(series.max()) - int(series.min()) + 1 == len(np.unique(series))
-        return is_whole and len(np.unique(series)) == len(series) and self._groups() == 1
+def _bins_of(run: Run, level: Level) -> Columns:
+    """The finest rows of a run that a level's bins are made of, and cheap to come by."""
+    if level is Level.RAW:
+        return run.rows
+    return run.bins if level in BINNED else run.minute_bins
 
-    def _groups(self) -> int:
-        return int(self.selection.group.max()) + 1
 
-    def _is_small(self, parts: Sequence[Part]) -> bool:
-        cells = sum((p.end - p.start) // max(p.level.width_ms, SECOND_MS) + 1 for p in parts)
-        return cells * len(self.selection.series) <= _FEW_ROWS
+def _runs(series: Ints) -> tuple[Ints, Ints]:
+    """Each of these series once, and how often it comes."""
+    changes = np.concatenate((np.ones(min(1, len(series)), bool), series[1:] != series[:-1]))
+    starts = np.flatnonzero(changes)
+    return series[starts], np.diff(np.append(starts, len(series)))
 
-    def _fetch(self, db: duckdb.DuckDBPyConnection, sql: str) -> Columns:
-        if not self._is_one_stretch():
-            chosen = {"series": self.selection.series.astype(np.int32), "grp": self.selection.group}
-            db.register("chosen", chosen)
-        columns = db.execute(sql).fetchnumpy()
-        return {name: np.ma.getdata(column) for name, column in columns.items()}
+
+def _as_partials(groups: Ints, columns: Columns) -> Partials:
+    time = columns["time"]
+    if "value" in columns:
+        value = columns["value"]
+        ones = np.ones(len(value), np.int64)
+        return Partials(groups, time, ones, value, value, value, value, time)
+    total, low, high, last = (columns[name] for name in ("total", "low", "high", "last"))
+    count, last_at = columns["count"], time + columns["after"]
+    return Partials(groups, time, count, total, low, high, last, last_at)
+
+
+def _some(columns: Columns, chosen: Chosen | None, start: int, end: int) -> Columns:
+    """Rows of the wanted series in `[start, end)`."""
+    if chosen is not None:
+        ((rows, _),) = chosen.groups_in(*_runs(columns["series"]))
+        columns = {name: values[rows] for name, values in columns.items()}
+    time = columns["time"]
+    return rolling.where(columns, (time >= start) & (time < end))
+
+
+def _inside(
+    groups: Ints, columns: Columns, start: int, end: int
+) -> tuple[Ints, dict[str, NDArray[Any]]]:
+    """Rows in `[start, end)`."""
+    time = columns["time"]
+    inside = (time >= start) & (time < end)
+    if inside.all():
+        return groups, dict(columns)
+    return groups[inside], {name: values[inside] for name, values in columns.items()}

@@ -1,132 +1,143 @@
-"""What the embedded store is made of: hot tables for new rows, segments for those of closed days.
+"""What the embedded store is made of: files of sorted rows, by level and stretch of days.
 
-New rows go into hot tables, one set a day. When they are full or the day is over their rows are
-sorted by series and time and written, level by level, to segments that never change: Parquet
-files, and for the level that dashboards read most a table, which DuckDB opens three times
-faster. The manifest says which of them there are; only one thread changes it, and readers take
-it as it is.
+Every flush writes the rows that came in since the last one to a file for each level and stretch;
+compaction makes fewer of many. A file never changes. The manifest says which of them there are:
+readers take it as it is, and a file that is deleted stays readable until they are done with it.
 """
 
 from __future__ import annotations
 
+import uuid
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import TypeAlias
 
 from nowline.model.level import Level
-from nowline.model.query import DAY_MS
+from nowline.model.query import DAY_MS, HOUR_MS
+from nowline.store.blockfile import BINS, PARTIALS, RAW, Shape
 
-FILE_ENDING = ".parquet"
-TABLE_BEGINNING = "sorted_"
-# A table of minutes has narrow columns: it takes two thirds of the space.
-NARROWED = (
-    "series, (bucket // 60000)::INTEGER AS minute, count::INTEGER AS count, total, low, high, "
-    "last, (last_at - bucket)::INTEGER AS last_after"
-)
-_WIDENED = (
-    "(SELECT series, minute::BIGINT * 60000 AS bucket, count::BIGINT AS count, total, low, high, "
-    "last, minute::BIGINT * 60000 + last_after AS last_at FROM {table})"
-)
+FILE_ENDING = ".nlb"
+# A stretch has a like number of rows whatever the level, and is what retention drops.
+_DAYS = {
+    Level.RAW: 1,
+    Level.MINUTE: 1,
+    Level.FIVE_MINUTES: 1,
+    Level.HOUR: 32,
+    Level.DAY: 128,
+}
+# Within a chunk rows are ordered by series, so a question about many series reads few rows of
+# other times, and one about one series few blocks.
+_CHUNKS_MS = {
+    Level.RAW: HOUR_MS,
+    Level.MINUTE: DAY_MS,
+    Level.FIVE_MINUTES: 6 * HOUR_MS,
+    Level.HOUR: 2 * DAY_MS,
+    Level.DAY: 64 * DAY_MS,
+}
+_BLOCK_ROWS = 8_192
+# What is read most often is a day of minutes of one series, which is 1,440 rows.
+_MINUTES_BLOCK_ROWS = 4_096
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Hot:
-    """A day's hot tables: rows, 1-minute partials, 1-minute bins.
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What the rows of a segment are: partials (or raw rows) of a level, or histogram bins."""
 
-    A generation that is being compacted takes no more rows: the next one does.
-    """
-
-    day: int
-    generation: int
-
-    @property
-    def points(self) -> str:
-        """The table of raw rows."""
-        return f"points_{self.day}_{self.generation}"
-
-    @property
-    def minutes(self) -> str:
-        """The table of 1-minute partials."""
-        return f"minutes_{self.day}_{self.generation}"
+    level: Level
+    binned: bool = False
 
     @property
-    def bins(self) -> str:
-        """The table of 1-minute bins: of distributions, and of rows too old to be kept raw."""
-        return f"bins_{self.day}_{self.generation}"
+    def shape(self) -> Shape:
+        """The columns."""
+        if self.binned:
+            return BINS
+        return RAW if self.level is Level.RAW else PARTIALS
 
-    def overlaps(self, start: int, end: int) -> bool:
-        """Whether rows of `[start, end)` may be in it."""
-        return _overlaps(self.day, start, end)
+    @property
+    def stretch_ms(self) -> int:
+        """How much time one segment's rows are of at most."""
+        return _DAYS[self.level] * DAY_MS
 
-    @classmethod
-    def of(cls, table: str) -> Hot | None:
-        """The set that a table of raw rows belongs to; None for any other table."""
-        name, _, rest = table.partition("_")
-        if name != "points":
-            return None
-        day, _, generation = rest.partition("_")
-        return cls(int(day), int(generation))
+    @property
+    def chunk_ms(self) -> int:
+        """How much time the rows of one block are of at most."""
+        return _CHUNKS_MS[self.level]
+
+    @property
+    def block_rows(self) -> int:
+        """How many rows a block has at most."""
+        is_minutes = self.level is Level.MINUTE and not self.binned
+        return _MINUTES_BLOCK_ROWS if is_minutes else _BLOCK_ROWS
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """Sorted rows of one day and level: partials (or raw rows), or histogram bins.
+    """A file of sorted rows.
 
     Attributes:
-        level: What its rows are.
-        binned: Whether they are bins.
-        day: Days since 1970.
-        name: Of its file in the folder of segments, or of its table.
+        kind: What its rows are.
+        day: The first day of its stretch, since 1970.
+        name: Of its file in the folder of segments.
         rows: How many it has.
-        size: Bytes of the file; 0 for a table.
+        size: Bytes of the file.
+        oldest: The time of its oldest row, epoch milliseconds.
     """
 
-    level: Level
-    binned: bool
+    kind: Kind
     day: int
     name: str
     rows: int
     size: int
+    oldest: int
 
     @property
-    def is_file(self) -> bool:
-        """Whether it is a file, and not a table."""
-        return self.name.endswith(FILE_ENDING)
+    def start(self) -> int:
+        """When its stretch begins, epoch milliseconds."""
+        return self.day * DAY_MS
 
-    def overlaps(self, start: int, end: int) -> bool:
-        """Whether rows of `[start, end)` may be in it."""
-        return _overlaps(self.day, start, end)
+    @property
+    def end(self) -> int:
+        """When its stretch ends, epoch milliseconds."""
+        return self.start + self.kind.stretch_ms
 
 
-@dataclass(frozen=True, slots=True)
+Place: TypeAlias = tuple[Kind, int]
+"""A kind of segment and the first day of a stretch."""
+
+
+@dataclass(frozen=True)
 class Manifest:
-    """What there is, as of one commit.
+    """The segments there are, in the order in which they were written."""
 
-    Attributes:
-        hot: The sets of hot tables.
-        segments: What is sorted.
-        closed_before: Minutes before this have their partials.
-    """
+    segments: tuple[Segment, ...] = ()
 
-    hot: tuple[Hot, ...]
-    segments: tuple[Segment, ...]
-    closed_before: int
+    @cached_property
+    def by_place(self) -> dict[Place, list[Segment]]:
+        """The segments of each kind and stretch."""
+        found: dict[Place, list[Segment]] = defaultdict(list)
+        for segment in self.segments:
+            found[segment.kind, segment.day].append(segment)
+        return dict(found)
 
-    def hot_in(self, start: int, end: int) -> list[Hot]:
-        """The hot tables that may have rows of `[start, end)`."""
-        return [hot for hot in self.hot if hot.overlaps(start, end)]
+    def segments_in(self, kind: Kind, start: int, end: int) -> list[Segment]:
+        """The segments of a kind that may have rows of `[start, end)`."""
+        return [s for s in self._by_kind.get(kind, ()) if s.start < end and start < s.end]
 
-    def segments_in(self, level: Level, start: int, end: int, *, binned: bool) -> list[Segment]:
-        """The segments of that level that may have rows of `[start, end)`."""
-        return [
-            segment
-            for segment in self.segments
-            if segment.level is level and segment.binned == binned and segment.overlaps(start, end)
-        ]
+    def with_changes(self, gone: Iterable[Segment], new: Iterable[Segment]) -> Manifest:
+        """Without some segments, and with others in their place."""
+        names = {segment.name for segment in gone}
+        left = [segment for segment in self.segments if segment.name not in names]
+        return Manifest((*left, *new))
 
-    def of_day(self, day: int) -> list[Segment]:
-        """All segments of a day."""
-        return [segment for segment in self.segments if segment.day == day]
+    @cached_property
+    def _by_kind(self) -> dict[Kind, list[Segment]]:
+        found: dict[Kind, list[Segment]] = defaultdict(list)
+        for segment in self.segments:
+            found[segment.kind].append(segment)
+        return dict(found)
 
 
 def folder_of(path: Path) -> Path:
@@ -139,24 +150,13 @@ def log_of(path: Path) -> Path:
     return path.with_name(path.name + ".wal")
 
 
-def relations(folder: Path, segments: Iterable[Segment]) -> list[str]:
-    """What to read for all rows of these segments: one relation for all files, one a table."""
-    segments = list(segments)
-    files = ", ".join(f"'{_quoted(folder / s.name)}'" for s in segments if s.is_file)
-    tables = [_WIDENED.format(table=segment.name) for segment in segments if not segment.is_file]
-    return [*([f"read_parquet([{files}])"] if files else []), *tables]
+def new_name(kind: Kind, day: int) -> str:
+    """A name that no segment ever had."""
+    what = f"{kind.level.value}{'-bins' if kind.binned else ''}"
+    return f"{day}-{what}-{uuid.uuid4().hex[:12]}{FILE_ENDING}"
 
 
 def remove_files(folder: Path, segments: Iterable[Segment]) -> None:
     """Delete files that no manifest names any more; disk space is free at once."""
     for segment in segments:
-        if segment.is_file:
-            (folder / segment.name).unlink(missing_ok=True)
-
-
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")
-
-
-def _overlaps(day: int, start: int, end: int) -> bool:
-    return day * DAY_MS < end and start < (day + 1) * DAY_MS
+        (folder / segment.name).unlink(missing_ok=True)

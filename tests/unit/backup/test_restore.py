@@ -12,7 +12,7 @@ from nowline.backup.archive import About
 from nowline.backup.restore import Restore, Restored
 from nowline.errors import NowlineError
 from nowline.lock import DirectoryLock, LockedError
-from nowline.store.duckdb import DuckDBStore
+from nowline.store.embedded import EmbeddedStore
 from small_disk import mounted
 from stores import FOREVER
 
@@ -31,7 +31,7 @@ async def staged(tmp_path: Path) -> Path:
     """What a backup has in it."""
     folder = tmp_path / "staged"
     folder.mkdir()
-    store = await DuckDBStore.open(folder / archive.STORE, FOREVER)
+    store = await EmbeddedStore.open(folder / archive.STORE, FOREVER)
     await store.close()
     (folder / archive.SETTINGS).write_text("# of the backup\n")
     (folder / archive.SIGNING_KEY).write_text("k" * 32)

@@ -16,14 +16,14 @@ from nowline.query.answers import Answer
 from nowline.query.engine import Engine
 from nowline.store.base import Span
 from nowline.store.catalogue import Selection
-from nowline.store.duckdb import DuckDBStore
+from nowline.store.embedded import EmbeddedStore
 from reference import Row
 from worlds import FOR_EVER, NOW, START, World
 
 
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
-    store = await DuckDBStore.open(tmp_path / "store.duckdb", FOR_EVER)
+    store = await EmbeddedStore.open(tmp_path / "store.duckdb", FOR_EVER)
     yield World(store)
     await store.close()
 
@@ -221,7 +221,7 @@ async def test_what_is_kept_has_a_budget_and_is_counted(world: World) -> None:
 
 
 async def test_a_question_that_takes_too_long_is_given_up(tmp_path: Path) -> None:
-    store = await DuckDBStore.open(tmp_path / "store.duckdb", FOR_EVER)
+    store = await EmbeddedStore.open(tmp_path / "store.duckdb", FOR_EVER)
     world = World(store)
     world.take_in([Row(0, START, 1.0)])
     await world.put_away(1, 0)

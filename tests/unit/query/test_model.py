@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from nowline.model.points import Points
 from nowline.model.query import DAY_MS, HOUR_MS, MINUTE_MS, Aggregation, Query, TimeRange
 from nowline.model.series import MetricType
-from nowline.store.duckdb import DuckDBStore
+from nowline.store.embedded import EmbeddedStore
 from reference import Row
 from worlds import FOR_EVER, HOSTS, NOW, START, World
 
@@ -188,7 +188,7 @@ def assert_quantile(told: float, amounts: np.ndarray, q: float) -> None:
 async def play(kind: MetricType, batches: list[list[Row]], stored: int, asks: list[Ask]) -> None:
     """Take all batches in, store some of them before the questions, and ask again after all."""
     with tempfile.TemporaryDirectory() as folder:
-        store = await DuckDBStore.open(Path(folder) / "store.duckdb", FOR_EVER)
+        store = await EmbeddedStore.open(Path(folder) / "store.duckdb", FOR_EVER)
         world = World(store, kind)
         for batch in batches:
             await world.take_in_totals(batch)

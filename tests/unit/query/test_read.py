@@ -12,14 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nowline.model.query import MINUTE_MS
-from nowline.store.duckdb import DuckDBStore
+from nowline.store.embedded import EmbeddedStore
 from reference import Row
 from worlds import FOR_EVER, NOW, SPAN, START, World
 
 
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
-    store = await DuckDBStore.open(tmp_path / "store.duckdb", FOR_EVER)
+    store = await EmbeddedStore.open(tmp_path / "store.duckdb", FOR_EVER)
     yield World(store)
     await store.close()
 
@@ -62,7 +62,7 @@ async def _run(
     steps: list[tuple[object, ...]], asked: list[tuple[int, int, int]], edge: int
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        store = await DuckDBStore.open(Path(folder) / "store.duckdb", FOR_EVER)
+        store = await EmbeddedStore.open(Path(folder) / "store.duckdb", FOR_EVER)
         world = World(store)
         for step in steps:
             await _do(world, step)

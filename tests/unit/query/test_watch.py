@@ -20,7 +20,7 @@ from nowline.query.watches import Watches
 from nowline.rollup.window import Windows
 from nowline.store.base import Append, Rows
 from nowline.store.catalogue import Catalogue
-from nowline.store.duckdb import DuckDBStore
+from nowline.store.embedded import EmbeddedStore
 from worlds import FOR_EVER
 
 NOW = 1_800_000_000_000
@@ -42,7 +42,7 @@ class SetClock:
 class World:
     """Windows of the last five minutes over a real store; `store` says when it has read on."""
 
-    def __init__(self, store: DuckDBStore) -> None:
+    def __init__(self, store: EmbeddedStore) -> None:
         self.clock, self.store, self.offset = SetClock(), store, 0
         self.catalogue, self.windows = Catalogue(), Windows(NOW - 300_000)
         engine = Engine(self.catalogue, store, self.windows, self.clock)
@@ -85,7 +85,7 @@ def at(milliseconds: int) -> str:
 
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
-    store = await DuckDBStore.open(tmp_path / "store.duckdb", FOR_EVER)
+    store = await EmbeddedStore.open(tmp_path / "store.duckdb", FOR_EVER)
     yield World(store)
     await store.close()
 

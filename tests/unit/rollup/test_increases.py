@@ -27,7 +27,7 @@ from nowline.rollup.window import Windows
 from nowline.rollup.worker import StoreWriter, WindowWorker, window_start
 from nowline.store.base import Rows, Span
 from nowline.store.catalogue import Catalogue, Limits
-from nowline.store.duckdb import DuckDBStore
+from nowline.store.embedded import EmbeddedStore
 from personas import SetClock
 from reference import Row, increases
 
@@ -37,7 +37,7 @@ HOSTS = 3
 Sums = dict[tuple[int, int], float]
 
 
-class BlindStore(DuckDBStore):
+class BlindStore(EmbeddedStore):
     """A store that can be told not to answer what it is asked about samples."""
 
     is_blind = False

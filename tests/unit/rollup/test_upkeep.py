@@ -10,13 +10,13 @@ import pytest
 
 from nowline.model.level import Level
 from nowline.rollup.upkeep import Upkeep
-from nowline.store.duckdb import DuckDBStore
+from nowline.store.embedded import EmbeddedStore
 from personas import SetClock
 
 KEPT = dict.fromkeys(Level, 1 << 60)
 
 
-class CountingStore(DuckDBStore):
+class CountingStore(EmbeddedStore):
     """A store that says when it was kept, and fails the first time."""
 
     times: tuple[int, ...] = ()

@@ -19,14 +19,14 @@ from nowline.rollup.window import Windows
 from nowline.rollup.worker import STORE_GROUP, StoreWriter, WindowWorker, window_start
 from nowline.store.base import Append, Span
 from nowline.store.catalogue import Catalogue
-from nowline.store.duckdb import DuckDBStore
+from nowline.store.embedded import EmbeddedStore
 from personas import SetClock
 
 NOW = 30_000_000 * MINUTE_MS
 KEPT = dict.fromkeys(Level, 30 * DAY_MS)
 
 
-class RefusingStore(DuckDBStore):
+class RefusingStore(EmbeddedStore):
     """A store whose disk takes nothing while `is_full`."""
 
     is_full = False

@@ -12,7 +12,7 @@ from nowline.model.series import MetricType, SeriesKey
 from nowline.store import copying, segments
 from nowline.store.base import Append, Rows, Span
 from nowline.store.catalogue import Metric, NewSeries
-from nowline.store.duckdb import DuckDBStore
+from nowline.store.embedded import EmbeddedStore
 from reference import Row, columns, selection
 from stores import FOREVER
 
@@ -21,9 +21,9 @@ START = 20_000 * DAY_MS
 
 
 @pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[DuckDBStore]:
+async def store(tmp_path: Path) -> AsyncIterator[EmbeddedStore]:
     (tmp_path / "in use").mkdir()
-    opened = await DuckDBStore.open(tmp_path / "in use" / "it's.duckdb", FOREVER, hot_rows=50)
+    opened = await EmbeddedStore.open(tmp_path / "in use" / "it's.duckdb", FOREVER, hot_rows=50)
     yield opened
     await opened.close()
 
@@ -37,13 +37,13 @@ def append(offset: int, rows: int) -> Append:
     return Append(Rows(*columns(added)), [metric], series, LOG, offset, START + 2 * DAY_MS)
 
 
-async def fill(store: DuckDBStore, first: int, last: int, rows: int = 100) -> None:
+async def fill(store: EmbeddedStore, first: int, last: int, rows: int = 100) -> None:
     """Appends with the offsets from `first` up to `last`."""
     for offset in range(first, last):
         await store.append(append(offset, rows))
 
 
-async def fill_files(store: DuckDBStore) -> None:
+async def fill_files(store: EmbeddedStore) -> None:
     """Ten appends of 10,000 rows each, some of them in files by now."""
     await fill(store, 0, 10, rows=10_000)
     await store.maintain(START + 3 * DAY_MS)
@@ -51,7 +51,7 @@ async def fill_files(store: DuckDBStore) -> None:
 
 async def counts(folder: Path) -> tuple[int, list[int]]:
     """The offset of a copy, and how many rows it has by raw rows, minutes, hours and days."""
-    store = await DuckDBStore.open(folder / copying.FILE_NAME, FOREVER)
+    store = await EmbeddedStore.open(folder / copying.FILE_NAME, FOREVER)
     try:
         found = []
         for width in (1_000, MINUTE_MS, 60 * MINUTE_MS, DAY_MS):
@@ -69,7 +69,7 @@ def empty(folder: Path) -> Path:
 
 
 async def test_a_copy_is_of_one_moment_while_appends_and_upkeep_go_on(
-    store: DuckDBStore, tmp_path: Path
+    store: EmbeddedStore, tmp_path: Path
 ) -> None:
     await fill_files(store)
     assert list((tmp_path / "in use" / "it's.segments").iterdir()) != []
@@ -89,13 +89,15 @@ async def test_a_copy_is_of_one_moment_while_appends_and_upkeep_go_on(
 
 
 async def test_a_copy_of_another_log_has_none_of_this_one(
-    store: DuckDBStore, tmp_path: Path
+    store: EmbeddedStore, tmp_path: Path
 ) -> None:
     await fill(store, 0, 3)
     assert await store.backup(empty(tmp_path / "copy"), "another") == 0
 
 
-async def test_a_copy_that_is_given_up_holds_up_nothing(store: DuckDBStore, tmp_path: Path) -> None:
+async def test_a_copy_that_is_given_up_holds_up_nothing(
+    store: EmbeddedStore, tmp_path: Path
+) -> None:
     await fill(store, 0, 5)
     copying_now = asyncio.create_task(store.backup(empty(tmp_path / "a"), LOG))
     await asyncio.sleep(0)
@@ -106,7 +108,7 @@ async def test_a_copy_that_is_given_up_holds_up_nothing(store: DuckDBStore, tmp_
     assert await store.backup(empty(tmp_path / "b"), LOG) == 6
 
 
-async def test_a_store_at_rest_is_copied_as_it_is(store: DuckDBStore, tmp_path: Path) -> None:
+async def test_a_store_at_rest_is_copied_as_it_is(store: EmbeddedStore, tmp_path: Path) -> None:
     await fill_files(store)
     await fill(store, 10, 13)
     await store.close()
@@ -124,7 +126,7 @@ def test_no_store_leaves_no_copy(tmp_path: Path) -> None:
     assert list(folder.iterdir()) == []
 
 
-async def test_a_segment_that_is_gone_or_cut_is_told(store: DuckDBStore, tmp_path: Path) -> None:
+async def test_a_segment_that_is_gone_or_cut_is_told(store: EmbeddedStore, tmp_path: Path) -> None:
     await fill_files(store)
     assert store.faults() == []
     first, second, *_ = sorted(segments.folder_of(tmp_path / "in use" / "it's.duckdb").iterdir())
@@ -137,7 +139,7 @@ async def test_a_segment_that_is_gone_or_cut_is_told(store: DuckDBStore, tmp_pat
     ]
 
 
-async def test_what_the_levels_take_adds_up(store: DuckDBStore) -> None:
+async def test_what_the_levels_take_adds_up(store: EmbeddedStore) -> None:
     await fill_files(store)
     state = store.state()
     assert sum(level.bytes for level in state.levels.values()) <= state.bytes_on_disk

@@ -11,7 +11,7 @@ from nowline.errors import NowlineError
 from nowline.model.query import DAY_MS, HOUR_MS, MINUTE_MS
 from nowline.store.base import Span
 from nowline.store.catalogue import Catalogue
-from nowline.store.duckdb import DuckDBStore
+from nowline.store.embedded import EmbeddedStore
 from reference import Row, assert_equal, cells, selection
 from stores import FOREVER
 
@@ -53,7 +53,7 @@ def write_format_1(path: Path) -> None:
 async def test_a_store_of_the_first_format_is_taken_over_whole(tmp_path: Path) -> None:
     write_format_1(tmp_path / "store.duckdb")
     for _ in range(2):
-        store = await DuckDBStore.open(tmp_path / "store.duckdb", FOREVER)
+        store = await EmbeddedStore.open(tmp_path / "store.duckdb", FOREVER)
         catalogue = Catalogue()
         await store.load(catalogue)
         assert catalogue.metrics["a"].metadata == {"unit": "ms"}
@@ -68,20 +68,20 @@ async def test_a_store_of_the_first_format_is_taken_over_whole(tmp_path: Path) -
 
 
 async def test_a_store_of_a_newer_format_is_refused(tmp_path: Path) -> None:
-    store = await DuckDBStore.open(tmp_path / "store.duckdb", FOREVER)
+    store = await EmbeddedStore.open(tmp_path / "store.duckdb", FOREVER)
     await store.close()
     with duckdb.connect(str(tmp_path / "store.duckdb")) as db:
         db.execute("UPDATE format SET version = 99")
     with pytest.raises(NowlineError, match="format 99"):
-        await DuckDBStore.open(tmp_path / "store.duckdb", FOREVER)
+        await EmbeddedStore.open(tmp_path / "store.duckdb", FOREVER)
 
 
 async def test_segments_of_a_lost_database_are_not_taken_for_leftovers(tmp_path: Path) -> None:
-    store = await DuckDBStore.open(tmp_path / "store.duckdb", FOREVER)
+    store = await EmbeddedStore.open(tmp_path / "store.duckdb", FOREVER)
     await store.close()
     (tmp_path / "store.duckdb").unlink()
     segment = tmp_path / "store.segments" / "1-raw-0a.parquet"
     segment.write_bytes(b"rows")
     with pytest.raises(NowlineError, match=r"restore a backup"):
-        await DuckDBStore.open(tmp_path / "store.duckdb", FOREVER)
+        await EmbeddedStore.open(tmp_path / "store.duckdb", FOREVER)
     assert segment.exists()

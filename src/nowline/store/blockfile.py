@@ -1,0 +1,281 @@
+"""Files of sorted rows in columns: written once, mapped into memory, never changed.
+
+A file is blocks of some thousand rows, each column of each as `encoding` has it, and an index at
+its end: which series and times each block has, and where its columns are. The rows of a block
+are ordered by series, then time, and it ends between two series where it can, so the rows of one
+series are in few blocks. The index and every column have a checksum.
+
+    magic · columns of block 0 · columns of block 1 · … · index · CRC-32 of it · its length · magic
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import struct
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, TypeAlias
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from nowline.model.partials import Ints
+from nowline.store import encoding
+from nowline.store.encoding import CorruptColumnError
+
+Columns: TypeAlias = Mapping[str, NDArray[Any]]
+"""Arrays of equal length by name; `series` and `time` are always among them."""
+
+MAGIC = b"NLB1"
+_TAIL = struct.Struct("<II4s")
+# Where a column is the same as another one of its block, it is told as that one's number.
+_SAME_AS = b"\xff"
+_IN_RUNS, _STEPPED = "series", "time"
+# A sum of so many doubles is off by half a unit in the last place for each, at least.
+_SUM, _COUNT, _HALF_A_UNIT = "total", "count", 2.0**-53
+
+
+class DamagedFileError(ValueError):
+    """A file is not what was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """The columns of a kind of file, and which of them are floats."""
+
+    names: tuple[str, ...]
+    floats: frozenset[str]
+
+
+RAW = Shape(("series", "time", "value"), frozenset({"value"}))
+PARTIALS = Shape(
+    ("series", "time", "count", "low", "high", "last", "total", "after"),
+    frozenset({"low", "high", "last", "total"}),
+)
+"""`time` is the bucket's start; `after` is how long after it the last row was."""
+BINS = Shape(("series", "time", "bin", "count"), frozenset())
+
+
+class _Index(msgspec.Struct, array_like=True):
+    """Arrays as bytes: per block the rows, and the least and greatest series and time."""
+
+    names: tuple[str, ...]
+    rows: bytes
+    bounds: bytes
+    places: bytes
+
+
+class Writer:
+    """Writes one file.
+
+    Args:
+        path: Where; there is no such file yet.
+        shape: What it holds.
+        block_rows: How many rows a block has at most.
+    """
+
+    def __init__(self, path: Path, shape: Shape, block_rows: int) -> None:
+        self._path = path
+        self._shape = shape
+        self._block_rows = block_rows
+        self._file: BinaryIO = path.open("xb")
+        self._file.write(MAGIC)
+        self._places = [len(MAGIC)]
+        self._rows: list[int] = []
+        self._bounds: list[tuple[int, int, int, int]] = []
+
+    @property
+    def rows(self) -> int:
+        """How many were written."""
+        return sum(self._rows)
+
+    @property
+    def oldest(self) -> int:
+        """The time of the oldest row that was written."""
+        return min(bounds[2] for bounds in self._bounds)
+
+    def add(self, columns: Columns) -> None:
+        """Write these rows, which are ordered by series, then time, to blocks of their own."""
+        series, at = columns["series"], 0
+        while at < len(series):
+            end = _end_of_block(series, at, at + self._block_rows)
+            self._write({name: values[at:end] for name, values in columns.items()})
+            at = end
+
+    def finish(self) -> int:
+        """Write the index; when this returns, the file is safe on disk. Its size, in bytes."""
+        index = msgspec.msgpack.encode(
+            _Index(
+                self._shape.names,
+                np.array(self._rows, "<u4").tobytes(),
+                np.array(self._bounds, "<i8").tobytes(),
+                np.array(self._places, "<u8").tobytes(),
+            )
+        )
+        self._file.write(index + _TAIL.pack(zlib.crc32(index), len(index), MAGIC))
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        size = self._file.tell()
+        self._file.close()
+        return size
+
+    def discard(self) -> None:
+        """Leave nothing of it."""
+        self._file.close()
+        self._path.unlink(missing_ok=True)
+
+    def _write(self, columns: Columns) -> None:
+        series, time = columns["series"], columns["time"]
+        self._rows.append(len(series))
+        self._bounds.append((int(series[0]), int(series[-1]), int(time.min()), int(time.max())))
+        for number, name in enumerate(self._shape.names):
+            data = self._same_as(columns, number) or self._encoded(columns, name)
+            self._file.write(data)
+            self._places.append(self._places[-1] + len(data))
+
+    def _same_as(self, columns: Columns, number: int) -> bytes:
+        """Which earlier column this one equals: of single rows, all values of a partial are one."""
+        names, floats = self._shape.names, self._shape.floats
+        if names[number] not in floats:
+            return b""
+        for earlier in range(number):
+            if names[earlier] in floats and np.array_equal(
+                columns[names[number]], columns[names[earlier]]
+            ):
+                return _SAME_AS + bytes([earlier])
+        return b""
+
+    def _encoded(self, columns: Columns, name: str) -> bytes:
+        if name == _IN_RUNS:
+            return encoding.encode_runs(columns[name])
+        if name == _SUM:
+            return encoding.encode_floats(columns[name], columns[_COUNT] * _HALF_A_UNIT)
+        if name in self._shape.floats:
+            return encoding.encode_floats(columns[name])
+        return encoding.encode_ints(columns[name], steps=name == _STEPPED)
+
+
+class Reader:
+    """A file that is whole, mapped into memory; any thread may read it.
+
+    Args:
+        path: The file; it may be deleted while this is in use.
+        shape: What it holds.
+
+    Raises:
+        DamagedFileError: It is not such a file, or it was cut short or changed.
+        OSError: It cannot be read.
+    """
+
+    def __init__(self, path: Path, shape: Shape) -> None:
+        self._path = path
+        self._shape = shape
+        with path.open("rb") as file:
+            try:
+                self._data = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+            except ValueError as error:
+                raise self._damage("it is empty") from error
+        index = self._index()
+        self._rows = np.frombuffer(index.rows, "<u4").astype(np.int64)
+        bounds = np.frombuffer(index.bounds, "<i8").reshape(-1, 4).T.astype(np.int64)
+        self._first, self._last, self._oldest, self._newest = bounds
+        self._places: list[int] = np.frombuffer(index.places, "<u8").tolist()
+
+    def blocks(self, series: tuple[int, int], start: int, end: int) -> list[int]:
+        """The blocks that may have rows of series from the first to the last, in `[start, end)`."""
+        is_near = (self._last >= series[0]) & (self._first <= series[1])
+        found: list[int] = np.flatnonzero(
+            is_near & (self._newest >= start) & (self._oldest < end)
+        ).tolist()
+        return found
+
+    def rows_of(self, block: int) -> int:
+        """How many rows a block has."""
+        return int(self._rows[block])
+
+    def first_series(self, block: int) -> int:
+        """The first series of a block."""
+        return int(self._first[block])
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """The times of the oldest and the newest row, epoch milliseconds."""
+        return int(self._oldest.min()), int(self._newest.max())
+
+    def is_within(self, block: int, start: int, end: int) -> bool:
+        """Whether all rows of a block are in `[start, end)`."""
+        return bool(self._oldest[block] >= start and self._newest[block] < end)
+
+    def series(self, block: int) -> tuple[Ints, Ints]:
+        """The series of a block, ascending, and how many rows each has.
+
+        Raises:
+            DamagedFileError: They were changed.
+        """
+        try:
+            return encoding.decode_runs(self._bytes(block, 0), self.rows_of(block))
+        except CorruptColumnError as error:
+            raise self._damage(str(error)) from error
+
+    def column(self, block: int, name: str) -> NDArray[Any]:
+        """One column of a block.
+
+        Raises:
+            DamagedFileError: It was changed.
+        """
+        if name == _IN_RUNS:
+            return np.repeat(*self.series(block))
+        data = self._bytes(block, self._shape.names.index(name))
+        if data[:1] == _SAME_AS:
+            return self.column(block, self._shape.names[data[1]])
+        decode = encoding.decode_floats if name in self._shape.floats else encoding.decode_ints
+        try:
+            return decode(data, self.rows_of(block))
+        except CorruptColumnError as error:
+            raise self._damage(str(error)) from error
+
+    def block(self, number: int) -> Columns:
+        """All columns of a block."""
+        return {name: self.column(number, name) for name in self._shape.names}
+
+    def _bytes(self, block: int, number: int) -> memoryview:
+        at = block * len(self._shape.names) + number
+        return self._data[self._places[at] : self._places[at + 1]]
+
+    def _index(self) -> _Index:
+        size = len(self._data) - _TAIL.size
+        if size < len(MAGIC):
+            raise self._damage("it is cut short")
+        crc, length, magic = _TAIL.unpack_from(self._data, size)
+        raw = self._data[max(0, size - length) : size]
+        if magic != MAGIC or zlib.crc32(raw) != crc:
+            raise self._damage("its index fails the checksum")
+        try:
+            index = msgspec.msgpack.decode(raw, type=_Index)
+        except msgspec.DecodeError as error:
+            raise self._damage("its index cannot be read") from error
+        if index.names != self._shape.names:
+            raise self._damage("it has other columns")
+        return index
+
+    def _damage(self, what: str) -> DamagedFileError:
+        return DamagedFileError(f"{self._path} is damaged: {what}")
+
+
+def concatenate(parts: Sequence[Columns], shape: Shape) -> Columns:
+    """The rows of all parts, one after the other."""
+    if len(parts) == 1:
+        return parts[0]
+    return {name: np.concatenate([part[name] for part in parts]) for name in shape.names}
+
+
+def _end_of_block(series: NDArray[Any], at: int, full: int) -> int:
+    """Where a block that begins there ends: between two series, unless one is longer than it."""
+    if full >= len(series):
+        return len(series)
+    between = int(np.searchsorted(series, series[full], side="left"))
+    return between if between > at else full

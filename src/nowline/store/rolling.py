@@ -1,0 +1,164 @@
+"""Sorted rows in columns, and their roll-ups to every level. Pure.
+
+All columns here are ordered by series, then time (bins then by bin). Rows that were sorted once
+are rolled up by cutting them where series or bucket change, which costs a few passes and no sort.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nowline.model import histogram
+from nowline.model.partials import Floats, Ints, newest_of, order_of
+from nowline.store.base import Rows
+from nowline.store.blockfile import BINS, PARTIALS, RAW, Columns, concatenate
+
+
+def ordered(rows: Rows) -> Columns:
+    """Raw rows by series, then time; of equal times in the order in which they came."""
+    order = _order(rows.series, rows.time)
+    return {"series": rows.series[order], "time": rows.time[order], "value": rows.value[order]}
+
+
+def merged_rows(parts: Sequence[Columns]) -> Columns:
+    """Raw rows of all parts in order; of equal times those of earlier parts come first."""
+    if len(parts) == 1:
+        return parts[0]
+    rows = concatenate(parts, RAW)
+    return ordered(Rows(rows["series"], rows["time"], rows["value"]))
+
+
+def partials(rows: Columns, width_ms: int) -> Columns:
+    """One partial a series and bucket of raw rows."""
+    bucket = _buckets(rows["time"], width_ms)
+    starts = _changes(rows["series"], bucket)
+    value = rows["value"]
+    ends = np.append(starts[1:], len(value)) - 1
+    at = bucket[starts]
+    return {
+        "series": rows["series"][starts],
+        "time": at,
+        "count": ends - starts + 1,
+        "total": _sum(value, starts),
+        "low": np.minimum.reduceat(value, starts),
+        "high": np.maximum.reduceat(value, starts),
+        "last": value[ends],
+        "after": rows["time"][ends] - at,
+    }
+
+
+def coarser(parts: Columns, width_ms: int) -> Columns:
+    """One partial a series and bucket of finer partials, or of several of the same bucket.
+
+    Of equal times of the last row the later partial's counts.
+    """
+    bucket = _buckets(parts["time"], width_ms)
+    starts = _changes(parts["series"], bucket)
+    last_at = parts["time"] + parts["after"]
+    newest = newest_of(last_at, starts)
+    at = bucket[starts]
+    return {
+        "series": parts["series"][starts],
+        "time": at,
+        "count": np.add.reduceat(parts["count"], starts),
+        "total": _sum(parts["total"], starts),
+        "low": np.minimum.reduceat(parts["low"], starts),
+        "high": np.maximum.reduceat(parts["high"], starts),
+        "last": parts["last"][newest],
+        "after": last_at[newest] - at,
+    }
+
+
+def merged_partials(parts: Sequence[Columns], width_ms: int) -> Columns:
+    """One partial a series and bucket of all parts, later ones being newer."""
+    if len(parts) == 1:
+        return parts[0]
+    rows = concatenate(parts, PARTIALS)
+    order = _order(rows["series"], rows["time"])
+    return coarser({name: values[order] for name, values in rows.items()}, width_ms)
+
+
+def bins(rows: Columns, width_ms: int) -> Columns:
+    """Histogram bins of raw rows by series and bucket."""
+    code = histogram.codes(rows["value"])
+    return _binned(rows["series"], _buckets(rows["time"], width_ms), code, None)
+
+
+def coarser_bins(parts: Columns, width_ms: int) -> Columns:
+    """Bins by wider buckets."""
+    bucket = _buckets(parts["time"], width_ms)
+    return _binned(parts["series"], bucket, parts["bin"], parts["count"])
+
+
+def merged_bins(parts: Sequence[Columns]) -> Columns:
+    """Bins of all parts, each once."""
+    if len(parts) == 1:
+        return parts[0]
+    rows = concatenate(parts, BINS)
+    order = _order(rows["series"], rows["time"])
+    return _binned(*(rows[name][order] for name in ("series", "time", "bin", "count")))
+
+
+def where(columns: Columns, chosen: NDArray[np.bool_]) -> Columns:
+    """Only the rows where `chosen` is true."""
+    if chosen.all():
+        return columns
+    return {name: values[chosen] for name, values in columns.items()}
+
+
+def _binned(series: Ints, bucket: Ints, code: Ints, count: Ints | None) -> Columns:
+    """Bins of rows that are ordered by series and bucket, but not by bin."""
+    starts = _changes(series, bucket)
+    cell = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(series))))
+    least = int(code.min())
+    # Cells and codes are both small numbers, so that one sort of one column orders both.
+    reach = int(code.max()) - least + 1
+    combined = cell * reach + (code - least)
+    if count is None:
+        found, counted = np.unique(combined, return_counts=True)
+    else:
+        order = np.argsort(combined, kind="stable")
+        combined = combined[order]
+        first = np.flatnonzero(np.concatenate(([True], combined[1:] != combined[:-1])))
+        found, counted = combined[first], np.add.reduceat(count[order], first)
+    of = starts[found // reach]
+    return {
+        "series": series[of],
+        "time": bucket[of],
+        "bin": found % reach + least,
+        "count": counted.astype(np.int64, copy=False),
+    }
+
+
+def _order(series: Ints, time: Ints) -> Ints:
+    """The order by series, then time, that keeps equals as they are.
+
+    Rows come in order of time, but for the late ones: a radix sort by series is then enough.
+    """
+    order = order_of(series)
+    by_series, by_time = series[order], time[order]
+    is_late = (by_series[1:] == by_series[:-1]) & (by_time[1:] < by_time[:-1])
+    if is_late.any():
+        return np.lexsort((time, series))
+    return order
+
+
+def _buckets(time: Ints, width_ms: int) -> Ints:
+    return time - time % width_ms
+
+
+def _changes(series: NDArray[Any], bucket: NDArray[Any]) -> Ints:
+    """Where a new series or bucket begins."""
+    changes = (series[1:] != series[:-1]) | (bucket[1:] != bucket[:-1])
+    return np.flatnonzero(np.concatenate((np.ones(min(1, len(series)), bool), changes)))
+
+
+def _sum(values: Floats, starts: Ints) -> Floats:
+    # A sum beyond the greatest double is infinite, and told as null.
+    with np.errstate(over="ignore"):
+        found: Floats = np.add.reduceat(values, starts)
+    return found
