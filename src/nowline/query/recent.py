@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Protocol
 
 import numpy as np
 
 from nowline.model import histogram
+from nowline.model.grouping import grouped
 from nowline.model.histogram import Bins
-from nowline.model.partials import Floats, Ints, Partials, merge
+from nowline.model.partials import Floats, Ints, Partials
 from nowline.store.base import Span
 from nowline.store.catalogue import Selection
 
@@ -82,15 +83,16 @@ class Memory:
         rows = self._by_series.get((start, end, width_ms))
         if rows is None:
             rows = self._recent.partials(self._every, start, end, width_ms)
+            rows = replace(rows, key=self._every.series[rows.key])
             self._by_series[start, end, width_ms] = rows
         chosen, groups = selection.groups_of(rows.key)
-        return merge([rows.where(chosen).rekeyed(groups, width_ms)])
+        return grouped([replace(rows.where(chosen), key=groups)], width_ms)
 
     @cached_property
     def _every(self) -> Selection:
         """All the series, each by itself."""
         series = np.unique(np.concatenate([each.series for each in self._selections.values()]))
-        return Selection(series, series, [])
+        return Selection(series, np.arange(len(series)), [])
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,13 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nowline.model.partials import Floats, Ints, Partials, concatenate, fold, merge
+from nowline.model.partials import Floats, Ints, Partials, fold
 from nowline.model.query import SECOND_MS
+from nowline.rollup.cells import Cells
 from nowline.store.base import Rows
 from nowline.store.catalogue import Selection
-
-# A second that many batches wrote into is merged again when it has this many pieces.
-_MOST_PIECES = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +74,7 @@ class Windows:
         self.start = start
         self.offset = 0
         self.position = 0
-        self._seconds: dict[int, list[Partials]] = {}
+        self._cells = Cells()
         self._changes: deque[Change] = deque()
         self._forgotten = 0
         self._fresh: deque[Fresh] = deque()
@@ -86,7 +84,7 @@ class Windows:
     @property
     def cells(self) -> int:
         """How many (series, second) cells are held, pieces counted apart."""
-        return sum(len(piece) for pieces in self._seconds.values() for piece in pieces)
+        return len(self._cells)
 
     @property
     def fresh(self) -> list[Fresh]:
@@ -151,9 +149,7 @@ class Windows:
 
         `start` and `end` are whole seconds; seconds before `self.start` have no rows here.
         """
-        rows = concatenate(self._pieces(start, end))
-        chosen, groups = selection.groups_of(rows.key)
-        return merge([rows.where(chosen).rekeyed(groups, width_ms)])
+        return self._cells.find(selection, max(start, self.start), end, width_ms)
 
     def forget(self, before: int, changes_before: int, stored: int) -> None:
         """Drop what is older than anyone needs and safe in the store.
@@ -169,8 +165,7 @@ class Windows:
                 break
             before = min(before, int(change.second.min(initial=before)))
         self.start = max(self.start, before)
-        for second in [s for s in self._seconds if s < self.start]:
-            del self._seconds[second]
+        self._cells.drop_before(self.start)
         while self._changes and _is_done_with(self._changes[0], changes_before, stored):
             self._forgotten = self._changes.popleft().position
         while self._fresh and self._fresh[0].offset[-1] <= stored:
@@ -188,21 +183,8 @@ class Windows:
             listener(late)
 
     def _place(self, cells: Partials) -> None:
-        for second in np.unique(cells.bucket).tolist():
-            if second < self.start:
-                continue
-            pieces = self._seconds.setdefault(second, [])
-            pieces.append(cells.where(cells.bucket == second))
-            if len(pieces) > _MOST_PIECES:
-                self._seconds[second] = [merge(pieces)]
-
-    def _pieces(self, start: int, end: int) -> list[Partials]:
-        first = max(start, self.start)
-        if (end - first) // SECOND_MS > len(self._seconds):
-            wanted = sorted(s for s in self._seconds if first <= s < end)
-        else:
-            wanted = [s for s in range(first, end, SECOND_MS) if s in self._seconds]
-        return [piece for second in wanted for piece in self._seconds[second]]
+        held = cells.bucket >= self.start
+        self._cells.add(cells if held.all() else cells.where(held))
 
 
 def _with(rows: Rows, more: Rows | None) -> Rows:

@@ -124,6 +124,8 @@ def test_a_store_that_is_behind_for_long_makes_no_row_vanish() -> None:
     assert len(windows.partials(selection({0: 0}), START, END, 1_000)) == 1
     windows.forget(START + 20_000, changes_before=300_000, stored=1)
     assert windows.start == START + 20_000
+    assert len(windows.partials(selection({0: 0}), START, END, 1_000)) == 0
+    windows.forget(START + 60_000, changes_before=300_000, stored=1)
     assert windows.cells == 0
 
 
