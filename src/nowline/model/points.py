@@ -41,35 +41,68 @@ class Points:
         """
         if not len(self):
             return b"[]"
-        tails = [_TAGS + msgspec.json.encode(tags) + _NEXT for tags in self.tags]
-        parts = [_VALUE] * (4 * len(self))
-        parts[0::4] = timestamps(self.bucket)
-        parts[2::4] = msgspec.json.encode(self.value.tolist())[1:-1].split(b",")
-        parts[3::4] = map(tails.__getitem__, self.group.tolist())
-        return b"".join([b"[", _FIRST, *parts])[: -len(_NEXT)] + b"}]"
+        values = msgspec.json.encode(self.value.tolist())[1:-1].split(b",")
+        tails = [b',"tags":' + msgspec.json.encode(tags) + b"}," for tags in self.tags]
+        if len(tails) == 1:
+            # What ends one point is always the same, so it can begin the next one.
+            (tail,) = tails
+            text = _woven(_heads(self.bucket, after=tail), values)
+            return b"[" + text[len(tail) :] + tail[:-1] + b"]"
+        ends = [tails[group] for group in self.group.tolist()]
+        return b"[" + _woven(_heads(self.bucket), values, ends)[:-1] + b"]"
 
 
 _FIRST = b'{"timestamp":"'
-_VALUE = b'","value":'
-_TAGS = b',"tags":'
-_NEXT = b"}," + _FIRST
-_TEMPLATE = np.frombuffer(b"0000-00-00T00:00:00Z", np.uint8)
+_TIME = b"0000-00-00T00:00:00"
+_END = b'Z","value":'
+_MINUTES = np.array([b"%02d:%02d" % divmod(minute, 60) for minute in range(1440)])
+_SECONDS = np.array([b"%02d" % second for second in range(60)])
 _YEAR_10000_MS = 253_402_300_800_000
 
 
-def timestamps(moments: Ints) -> list[bytes]:
-    """Epoch milliseconds as RFC 3339 in UTC, to the second."""
-    if not len(moments) or int(moments.max()) >= _YEAR_10000_MS:
-        return [b"%sZ" % each for each in np.datetime_as_string(_seconds(moments)).astype("S")]
-    day, second = np.divmod(moments // 1000, 86_400)
-    days, at = np.unique(day, return_inverse=True)
-    dates = np.datetime_as_string(days.astype("M8[D]")).astype("S10")
-    text = np.tile(_TEMPLATE, (len(moments), 1))
-    text[:, :10] = dates.view(np.uint8).reshape(-1, 10)[at]
-    for place, part in ((11, second // 3600), (14, second // 60 % 60), (17, second % 60)):
-        text[:, place] += (part // 10).astype(np.uint8)
-        text[:, place + 1] += (part % 10).astype(np.uint8)
-    found: list[bytes] = text.view("S20")[:, 0].tolist()
+def _woven(*columns: list[bytes]) -> bytes:
+    """The texts of the first row, then those of the second, and so on."""
+    parts = [b""] * (len(columns) * len(columns[0]))
+    for at, column in enumerate(columns):
+        parts[at :: len(columns)] = column
+    return b"".join(parts)
+
+
+def _heads(moments: Ints, *, after: bytes = b"") -> list[bytes]:
+    """Each point's JSON up to its value, after this text; times are RFC 3339, in whole seconds."""
+    opening = after + _FIRST
+    if int(moments.max()) >= _YEAR_10000_MS:
+        texts = np.datetime_as_string(_seconds(moments)).astype("S").tolist()
+        return [opening + text + _END for text in texts]
+    second = moments // 1000
+    minute = second // 60
+    day = minute // 1440
+    heads = np.full(len(moments), opening + _TIME + _END)
+    fields = heads.view(_fields(len(opening), heads.itemsize))
+    fields["date"] = _dates(day)
+    fields["minute"] = _MINUTES[minute - day * 1440]
+    fields["second"] = _SECONDS[second - minute * 60]
+    found: list[bytes] = heads.tolist()
+    return found
+
+
+def _fields(start: int, size: int) -> np.dtype[np.void]:
+    """Where the parts of a time are in a text of that size, in which it begins at `start`."""
+    return np.dtype(
+        {
+            "names": ["date", "minute", "second"],
+            "formats": ["S10", "S5", "S2"],
+            "offsets": [start, start + 11, start + 17],
+            "itemsize": size,
+        }
+    )
+
+
+def _dates(day: Ints) -> NDArray[np.bytes_]:
+    """Days since the epoch as dates; neighbours that are the same are worked out once."""
+    starts = np.append(0, np.flatnonzero(day[1:] != day[:-1]) + 1)
+    dates = np.datetime_as_string(day[starts].astype("M8[D]")).astype("S10")
+    found: NDArray[np.bytes_] = dates.repeat(np.append(starts[1:], len(day)) - starts)
     return found
 
 

@@ -12,14 +12,17 @@ from hypothesis import strategies as st
 
 from nowline.model.points import Points
 
-rows = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 4_000_000_000), st.floats()))
+second = st.integers(-2_000_000_000, 200_000_000_000)
+rows = st.lists(st.tuples(st.integers(0, 1), second, st.floats()))
 TAGS = [{"host": 'a"\\\n'}, {"host": "\u00e9\U0001f600"}]
 
 
-@given(rows)
-def test_json_of_any_points(listed: list[tuple[int, int, float]]) -> None:
+@given(rows, st.booleans())
+def test_json_of_any_points(listed: list[tuple[int, int, float]], is_grouped: bool) -> None:
+    if not is_grouped:
+        listed = [(0, *row[1:]) for row in listed]
     points = Points(
-        TAGS,
+        TAGS if is_grouped else TAGS[:1],
         np.array([row[0] for row in listed], np.int64),
         np.array([row[1] * 1000 for row in listed], np.int64),
         np.array([row[2] for row in listed], np.float64),
@@ -31,3 +34,10 @@ def test_json_of_any_points(listed: list[tuple[int, int, float]]) -> None:
         assert point["timestamp"].endswith("Z")
         assert datetime.fromisoformat(point["timestamp"]).timestamp() == second
         assert point["value"] == (value if math.isfinite(value) else None)
+
+
+def test_times_beyond_the_calendar_are_told_as_well() -> None:
+    day = 86_400_000
+    points = Points([{}], np.zeros(2, np.int64), np.array([0, 2_932_897 * day]), np.zeros(2))
+    told = [point["timestamp"] for point in json.loads(points.to_json())]
+    assert told == ["1970-01-01T00:00:00Z", "10000-01-01T00:00:00Z"]
