@@ -90,7 +90,7 @@ def application(service: Auth, documents: Documents, *more: ControllerRouterHand
     """The account routes, and more, mounted as the server mounts them."""
     app = Litestar(
         [*auth.routes, *users.routes, *keys.routes, *audit.routes, *more],
-        guards=[guard.require(service)],
+        middleware=[guard.require(service)],
         exception_handlers=problems.exception_handlers(),
         request_class=JsonRequest,
         dependencies={

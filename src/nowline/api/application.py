@@ -99,7 +99,7 @@ def routes(services: Services) -> Litestar:
     Raises:
         RuntimeError: A route does not say who may call it.
     """
-    app = _litestar(services, guards=[require(services.auth)])
+    app = _litestar(services, middleware=[require(services.auth)])
     if missing := undeclared(app):
         raise RuntimeError(f"Routes without an action: {', '.join(missing)}")
     return app
@@ -107,12 +107,12 @@ def routes(services: Services) -> Litestar:
 
 def openapi() -> dict[str, Any]:
     """The OpenAPI document, without any service running."""
-    return describe(_litestar(None, guards=[]))
+    return describe(_litestar(None, middleware=[]))
 
 
 def declared() -> list[tuple[str, Action]]:
     """Every route's path and action, the hidden ones included."""
-    return [(path, action) for path, _, action in actions(_litestar(None, guards=[]))]
+    return [(path, action) for path, _, action in actions(_litestar(None, middleware=[]))]
 
 
 def application(services: Services) -> App:
@@ -123,10 +123,10 @@ def application(services: Services) -> App:
     return expose_transport(observe_requests(secured, services.requests))
 
 
-def _litestar(services: Services | None, guards: list[Any]) -> Litestar:
+def _litestar(services: Services | None, middleware: list[Any]) -> Litestar:
     return Litestar(
         route_handlers=[route for module in _MODULES for route in module.routes],
-        guards=guards,
+        middleware=middleware,
         dependencies={name: _provide(getattr(services, name, None)) for name in _BY_NAME},
         exception_handlers=exception_handlers(),
         request_class=JsonRequest,

@@ -12,16 +12,15 @@ from nowline.errors import Code, NowlineError
 from nowline.model.user import Caller, Principal
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from litestar import Litestar
     from litestar.connection import ASGIConnection
-    from litestar.handlers import BaseRouteHandler
     from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
     from nowline.auth.service import Auth
 
-    Guard = Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], Awaitable[None]]
+    Guard = Callable[[ASGIApp], ASGIApp]
 
 _REFUSALS = {
     Code.UNAUTHENTICATED: "Send an access token or an API key: 'Authorization: Bearer …'.",
@@ -46,21 +45,23 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 def require(auth: Auth) -> Guard:
-    """The guard of the whole application: each route's `opt={"action": …}` decides.
+    """The guard before every route: its `opt={"action": …}` decides.
 
     A route without an action is open to nobody, except that anyone may ask for its OPTIONS.
     Streams (`opt={"stream": True}`) are let through: they call `admit_stream` themselves.
+
+    It is a middleware: for what the framework calls a guard, it copies the handler each time.
     """
 
-    async def guard(
-        connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler
-    ) -> None:
-        action = handler.opt.get("action")
-        if action is Action.PUBLIC or handler.opt.get("stream") or _asks_options(connection):
-            return
-        principal = await auth.authenticate(connection.headers.get("authorization"))
-        _admit(principal, action)
-        connection.scope["state"]["principal"] = principal
+    def guard(app: ASGIApp) -> ASGIApp:
+        async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
+            opt = scope["route_handler"].opt
+            if not _is_open(opt, scope):
+                principal = await auth.authenticate(_authorization(scope))
+                scope["state"]["principal"] = _admit(principal, opt.get("action"))
+            await app(scope, receive, send)
+
+        return guarded
 
     return guard
 
@@ -72,12 +73,11 @@ async def admit_stream(scope: Mapping[str, Any], auth: Auth) -> Principal:
         NowlineError: Neither is there or valid, it may not read, or the page that opens the
             WebSocket is of another site.
     """
-    headers = dict(scope["headers"])
     if scope["type"] == "websocket":
-        _check_origin(headers)
-    authorization = headers.get(b"authorization")
+        _check_origin(dict(scope["headers"]))
+    authorization = _authorization(scope)
     if authorization is not None:
-        principal = await auth.authenticate(authorization.decode("latin-1"))
+        principal = await auth.authenticate(authorization)
     else:
         query = parse_qs(scope["query_string"].decode("latin-1"))
         ticket = query.get("ticket")
@@ -157,8 +157,15 @@ def _admit(principal: Principal | None, action: Action | None) -> Principal:
     return principal
 
 
-def _asks_options(connection: ASGIConnection[Any, Any, Any, Any]) -> bool:
-    return connection.scope.get("method") == "OPTIONS"
+def _is_open(opt: Mapping[str, Any], scope: Mapping[str, Any]) -> bool:
+    is_public = opt.get("action") is Action.PUBLIC
+    return is_public or bool(opt.get("stream")) or scope.get("method") == "OPTIONS"
+
+
+def _authorization(scope: Mapping[str, Any]) -> str | None:
+    found = (value for name, value in scope["headers"] if name == b"authorization")
+    value: bytes | None = next(found, None)
+    return None if value is None else value.decode("latin-1")
 
 
 def _handlers(route: Any) -> Iterator[Any]:  # noqa: ANN401 - three kinds without a common type

@@ -19,16 +19,39 @@ async def while_there(request: Request[Any, Any, Any], work: Coroutine[Any, Any,
     Raises:
         NowlineError: The client is gone; nobody will read what it is told.
     """
-    working = asyncio.create_task(work)
     leaving = asyncio.create_task(_gone(request))
+    end = _EndOfTask()
+    leaving.add_done_callback(end)
     try:
-        await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
-        if not working.done():
-            raise NowlineError(Code.UNAVAILABLE, "The client has left.")
-        return working.result()
+        return await work
+    except asyncio.CancelledError as error:
+        if end.is_only_reason():
+            raise NowlineError(Code.UNAVAILABLE, "The client has left.") from error
+        raise
     finally:
+        end.forget()
         leaving.cancel()
-        working.cancel()
+
+
+class _EndOfTask:
+    """Cancels the task that makes it, when another one is done."""
+
+    def __init__(self) -> None:
+        self._task = asyncio.current_task()
+        self._has_come = False
+
+    def __call__(self, _: asyncio.Task[None]) -> None:
+        """Cancel it, if it was not forgotten since the other one ended."""
+        if self._task is not None:
+            self._has_come = self._task.cancel()
+
+    def forget(self) -> None:
+        """Let the task be from now on."""
+        self._task = None
+
+    def is_only_reason(self) -> bool:
+        """Whether nobody else has cancelled it; if so, it goes on."""
+        return self._has_come and self._task is not None and self._task.uncancel() == 0
 
 
 async def _gone(request: Request[Any, Any, Any]) -> None:

@@ -17,7 +17,7 @@ from nowline.model.points import Points
 from nowline.model.query import Aggregation, Query
 from nowline.query.answers import Answer, Answers, Asked
 from nowline.query.beside import beside
-from nowline.query.blocks import Block
+from nowline.query.blocks import Block, Want
 from nowline.query.cache import Cache, Tally
 from nowline.query.downsample import thin
 from nowline.query.fill import fill
@@ -209,7 +209,7 @@ class Engine:
         asked = [self._ask(each) for each in plans]
         known = [self._answers.get(each) for each in asked]
         unknown = [each for each, answer in zip(asked, known, strict=True) if answer is None]
-        rest = iter(await self._answer_all(unknown))
+        rest = iter(await self._answer_all(unknown) if unknown else ())
         return [next(rest) if answer is None else answer for answer in known]
 
     async def _answer_all(self, asked: Sequence[Asked]) -> list[Answer | Exception]:
@@ -270,9 +270,9 @@ class Engine:
     async def _points(self, questions: Sequence[Question]) -> list[_Found | Exception]:
         partial_wants = [each.partial_wants() for each in questions]
         bin_wants = [each.bin_wants() for each in questions]
-        partials, bins = await asyncio.gather(
-            self._partials.read([want for wants in partial_wants for want in wants]),
-            self._bins.read([want for wants in bin_wants for want in wants]),
+        partials, bins = await self._rows(
+            [want for wants in partial_wants for want in wants],
+            [want for wants in bin_wants for want in wants],
         )
         partial, binned = iter(partials), iter(bins)
         found: list[_Found | Exception] = []
@@ -282,6 +282,16 @@ class Engine:
             size = sum(len(part.rows) for part in (*rows, *own) if isinstance(part, Read))
             found.append(await beside(size, _points_of, each, rows, own))
         return found
+
+    async def _rows(
+        self, partials: Sequence[Want], bins: Sequence[Want]
+    ) -> tuple[list[Read[Partials] | Exception], list[Read[Bins] | Exception]]:
+        """What was read for each; one kind alone is read in this task."""
+        if not bins:
+            return await self._partials.read(partials), []
+        if not partials:
+            return [], await self._bins.read(bins)
+        return await asyncio.gather(self._partials.read(partials), self._bins.read(bins))
 
 
 def _refusal(asked: Question) -> NowlineError | None:

@@ -103,8 +103,7 @@ class Reads(ABC, Generic[T]):
         for job in jobs:
             for load in job.loads:
                 shared.setdefault(load, {})[id(job.want.selection)] = job.want.selection
-        answers = await asyncio.gather(*map(self._answer, shared, shared.values()))
-        loaded = dict(zip(shared, answers, strict=True))
+        loaded = await self._answers(shared)
         return [await self._end(job, loaded) for job in jobs]
 
     def missing(self, wants: Iterable[Want], now_ms: int) -> list[MissingBlock[T]]:
@@ -159,6 +158,15 @@ class Reads(ABC, Generic[T]):
             block_key(want, width_ms), lambda kept: kept.fits(want, wanted[0])
         )
         return None if found is None else found.cut(*wanted)
+
+    async def _answers(
+        self, shared: dict[_Load, dict[int, Selection]]
+    ) -> dict[_Load, dict[int, Loaded[T]] | Exception]:
+        """What the store has for each of the loads; one alone is asked for in this task."""
+        if len(shared) == 1:
+            return {load: await self._answer(load, wanted) for load, wanted in shared.items()}
+        answers = await asyncio.gather(*map(self._answer, shared, shared.values()))
+        return dict(zip(shared, answers, strict=True))
 
     async def _answer(
         self, load: _Load, selections: dict[int, Selection]

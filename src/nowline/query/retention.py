@@ -10,6 +10,8 @@ from nowline.model.level import BINNED, Level
 Kept = Mapping[Level, int]
 """How long each level is kept, in milliseconds; one that is missing is kept for ever."""
 FOR_EVER: Kept = MappingProxyType({})
+_LEVELS = tuple(Level)
+_WHOLE = (Level.RAW, *BINNED)
 
 
 def finest(kept: Kept, age_ms: int, *, binned: bool) -> Level:
@@ -20,6 +22,8 @@ def finest(kept: Kept, age_ms: int, *, binned: bool) -> Level:
         age_ms: How long ago a range begins.
         binned: Only levels at which every series has bins, and raw rows.
     """
-    levels = [level for level in Level if not binned or level in (Level.RAW, *BINNED)]
-    covering = (level for level in levels if kept.get(level, age_ms) >= age_ms)
-    return next(covering, max(levels, key=lambda level: kept.get(level, age_ms)))
+    levels = _WHOLE if binned else _LEVELS
+    for level in levels:
+        if kept.get(level, age_ms) >= age_ms:
+            return level
+    return max(levels, key=lambda level: kept.get(level, age_ms))
