@@ -70,9 +70,8 @@ class Block(Generic[T]):
     def cut(self, start: int, end: int) -> Block[T]:
         """The part of it that lies in `[start, end)`."""
         inside = (self.rows.bucket >= start) & (self.rows.bucket < end)
-        return replace(
-            self, start=max(start, self.start), end=min(end, self.end), rows=self.rows.where(inside)
-        )
+        rows = self.rows if inside.all() else self.rows.where(inside)
+        return replace(self, start=max(start, self.start), end=min(end, self.end), rows=rows)
 
     def fits(self, want: Want, start: int) -> bool:
         """Whether it has the bucket that starts there, of the series that are wanted."""

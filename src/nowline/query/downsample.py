@@ -41,9 +41,11 @@ def lttb(time: Ints, value: Floats, most: int) -> Ints:
 
 def thin(points: Points, most: int) -> Points:
     """At most `most` points of each group, chosen so that the line keeps its shape."""
+    if len(points) <= most:
+        return points
     starts = np.flatnonzero(np.diff(points.group, prepend=-1))
     ends = np.append(starts[1:], len(points))
-    if len(starts) == 0 or int((ends - starts).max()) <= most:
+    if int((ends - starts).max()) <= most:
         return points
     kept = [
         start + lttb(points.bucket[start:end], points.value[start:end], most)

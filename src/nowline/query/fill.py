@@ -18,8 +18,10 @@ def fill(points: Points, starts: Ints, mode: Fill, *, grouped: bool) -> Points:
         mode: What stands in those without rows; before a group's first point, `previous` is null.
         grouped: Whether there may be many groups: then one without a single point stays away.
     """
+    if mode is Fill.NONE:
+        return points
     groups = np.unique(points.group) if grouped else np.arange(len(points.tags))
-    if mode is Fill.NONE or not len(groups):
+    if not len(groups):
         return points
     # Rows may lie ahead of the clock, in buckets that nothing is filled into.
     buckets = np.union1d(starts, points.bucket)

@@ -82,8 +82,7 @@ class Question:
         rows = self.part.grid.partials(partials[0])
         if self.is_rise:
             return self._rises(rows, partials[1])
-        lengths = self._lengths(rows.bucket)
-        value = value_of(rows, self.plan.aggregation, self.kind, lengths)
+        value = value_of(rows, self.plan.aggregation, self.kind, self._lengths)
         return Points(self.selection.tags, rows.key, rows.bucket, value)
 
     def _rises(self, rows: Partials, before: Partials) -> Points:

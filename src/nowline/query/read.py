@@ -14,7 +14,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Generic, NamedTuple
 
-from nowline.model import histogram, partials
+from nowline.model import histogram
+from nowline.model.grouping import grouped
 from nowline.model.histogram import Bins
 from nowline.model.partials import Partials
 from nowline.model.query import SECOND_MS
@@ -197,16 +198,19 @@ class Reads(ABC, Generic[T]):
                 missed = [_coarse(each, job.want.span.width_ms) for each in missed]
             stored.append(rows)
             rest.extend(missed)
-        rows = await self._merged(stored)
+        width = job.want.span.width_ms
+        rows = await self._merged(stored, width)
         if job.known_until < job.whole[1]:
-            self._keep(job, job.want.span.width_ms, job.whole, rows)
+            self._keep(job, width, job.whole, rows)
         parts = [rows]
         parts.extend(rest)
         parts.extend(job.memory)
-        return Read(await self._merged(parts), bool(job.known))
+        return Read(await self._merged(parts, width), bool(job.known))
 
-    async def _merged(self, parts: Sequence[T]) -> T:
-        return await beside(sum(len(part) for part in parts), self._merge, parts)
+    async def _merged(self, parts: Sequence[T], width_ms: int) -> T:
+        if len(parts) == 1:
+            return parts[0]
+        return await beside(sum(len(part) for part in parts), self._merge, parts, width_ms)
 
     def _keep(self, job: _Job[T], width_ms: int, within: tuple[int, int], rows: T) -> None:
         """Keep the rows of these buckets, unless the past has changed since they were asked for."""
@@ -234,7 +238,7 @@ class Reads(ABC, Generic[T]):
         """Rows of the span that what was loaded should have and does not."""
 
     @abstractmethod
-    def _merge(self, parts: Sequence[T]) -> T:
+    def _merge(self, parts: Sequence[T], width_ms: int) -> T:
         """The rows of all parts, those of the same group and bucket made one."""
 
 
@@ -258,8 +262,8 @@ class PartialReads(Reads[Partials]):
     def _missed(self, job: _Job[Partials], loaded: Loaded[Partials], span: Span) -> list[Partials]:  # noqa: ARG002
         return []
 
-    def _merge(self, parts: Sequence[Partials]) -> Partials:
-        return parts[0] if len(parts) == 1 else partials.merge(parts)
+    def _merge(self, parts: Sequence[Partials], width_ms: int) -> Partials:
+        return grouped(parts, width_ms)
 
 
 class BinReads(Reads[Bins]):
@@ -282,8 +286,8 @@ class BinReads(Reads[Bins]):
         # among both, and the offset tells so.
         return [] if job.fresh is None else [job.fresh.bins(span, loaded.offset)]
 
-    def _merge(self, parts: Sequence[Bins]) -> Bins:
-        return parts[0] if len(parts) == 1 else histogram.merge(parts)
+    def _merge(self, parts: Sequence[Bins], width_ms: int) -> Bins:  # noqa: ARG002
+        return histogram.merge(parts)
 
 
 def _coarse(rows: T, width_ms: int) -> T:

@@ -28,7 +28,10 @@ def reads_increases(aggregation: Aggregation, kind: MetricType | None) -> bool:
 
 
 def value_of(
-    rows: Partials, aggregation: Aggregation, kind: MetricType | None, lengths_ms: Ints
+    rows: Partials,
+    aggregation: Aggregation,
+    kind: MetricType | None,
+    lengths_ms: Callable[[Ints], Ints],
 ) -> Floats:
     """The value of each partial.
 
@@ -36,13 +39,13 @@ def value_of(
         rows: Partials by group; of a rate, those that count (see `reads_increases`).
         aggregation: Neither a percentile nor the rate of a gauge.
         kind: The metric's type.
-        lengths_ms: How much time each of them stands for.
+        lengths_ms: Tells how much time each of these buckets stands for.
     """
     if aggregation is not Aggregation.RATE:
         return _VALUES[aggregation](rows)
     of_observations = kind is MetricType.DISTRIBUTION
     amount = rows.count.astype(np.float64) if of_observations else rows.total
-    return amount * 1000 / lengths_ms
+    return amount * 1000 / lengths_ms(rows.bucket)
 
 
 @dataclass(frozen=True, slots=True)

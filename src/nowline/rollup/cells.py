@@ -6,13 +6,15 @@ thousands is found by a few binary searches instead of a look at every cell.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nowline.model.grouping import grouped
-from nowline.model.partials import Ints, Partials, concatenate
+from nowline.model.partials import Ints, Partials
 from nowline.model.query import SECOND_MS
 from nowline.store.catalogue import Selection
 
@@ -23,6 +25,7 @@ _FAN_IN = 3
 _MOST_MERGED = 65_536
 # Fewer rows are put together before they are grouped: a round for each piece would take longer.
 _FEW = 16_384
+_COLUMNS = [each.name for each in fields(Partials) if each.name != "key"]
 
 
 @dataclass(slots=True)
@@ -49,12 +52,13 @@ class _Tile:
         if first is not None:
             self.pieces[first:] = [grouped(self.pieces[first:], SECOND_MS)]
 
-    def rows(self, selection: Selection, start: int, end: int) -> list[Partials]:
-        """The rows in `[start, end)` of the selected series, with their groups as keys."""
-        found = [_selected(piece, selection) for piece in self.pieces]
-        if start > self.start or end < self.end:
-            found = [each.where((each.bucket >= start) & (each.bucket < end)) for each in found]
-        return [each for each in found if len(each)]
+
+class _Found(NamedTuple):
+    """The rows of a piece at these places, and the groups that they add to."""
+
+    piece: Partials
+    at: slice | NDArray[np.bool_] | Ints
+    group: Ints
 
 
 class Cells:
@@ -85,10 +89,11 @@ class Cells:
     def find(self, selection: Selection, start: int, end: int, width_ms: int) -> Partials:
         """Partials of the selected series by group and bucket, of whole seconds `[start, end)`."""
         tiles = [each for each in self._tiles.values() if each.start < end and each.end > start]
-        rows = [piece for tile in tiles for piece in tile.rows(selection, start, end)]
-        if sum(map(len, rows)) < _FEW:
-            rows = [concatenate(rows)]
-        return grouped(rows, width_ms)
+        every = [_selected(piece, selection) for tile in tiles for piece in tile.pieces]
+        found = [each for each in every if len(each.group)]
+        together = sum(len(each.group) for each in found) < _FEW
+        rows = [_rows(found)] if together and found else [_rows([each]) for each in found]
+        return grouped([_inside(each, start, end) for each in rows], width_ms)
 
     def drop_before(self, second: int) -> None:
         """Let go of what is older, but for the rest of a tile that is not."""
@@ -123,32 +128,33 @@ def _parts(cells: Partials, width_ms: int) -> list[tuple[int, Partials]]:
     return [(each, cells.where(start == each)) for each in np.unique(start).tolist()]
 
 
-def _selected(piece: Partials, selection: Selection) -> Partials:
-    """The rows of a piece that are of the selected series, with their groups as keys."""
+def _selected(piece: Partials, selection: Selection) -> _Found:
+    """The rows of a piece that are of the selected series."""
     wanted = selection.series
     if len(wanted) > len(piece):
-        chosen, group = selection.groups_of(piece.key)
-        return _keyed(piece, chosen, group)
+        return _Found(piece, *selection.groups_of(piece.key))
     first = piece.key.searchsorted(wanted)
     counts = piece.key.searchsorted(wanted, side="right") - first
     group = selection.group.repeat(counts)
     if len(group) == len(piece):
-        return _keyed(piece, slice(None), group)
+        return _Found(piece, slice(None), group)
     if len(wanted) == 1:
-        return _keyed(piece, slice(first[0], first[0] + counts[0]), group)
+        return _Found(piece, slice(first[0], first[0] + counts[0]), group)
     within = np.arange(len(group)) - (counts.cumsum() - counts).repeat(counts)
-    return _keyed(piece, first.repeat(counts) + within, group)
+    return _Found(piece, first.repeat(counts) + within, group)
 
 
-def _keyed(rows: Partials, at: slice | NDArray[np.bool_] | Ints, key: Ints) -> Partials:
-    """Some of the rows, under these keys."""
-    return Partials(
-        key=key,
-        bucket=rows.bucket[at],
-        count=rows.count[at],
-        total=rows.total[at],
-        low=rows.low[at],
-        high=rows.high[at],
-        last=rows.last[at],
-        last_at=rows.last_at[at],
-    )
+def _rows(found: Sequence[_Found]) -> Partials:
+    """What was found, one after the other, with the groups as keys."""
+    columns = ([getattr(each.piece, name)[each.at] for each in found] for name in _COLUMNS)
+    return Partials(*map(_joined, ([each.group for each in found], *columns)))
+
+
+def _joined(parts: list[NDArray[Any]]) -> NDArray[Any]:
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def _inside(rows: Partials, start: int, end: int) -> Partials:
+    """The rows of the seconds in `[start, end)`."""
+    inside = (rows.bucket >= start) & (rows.bucket < end)
+    return rows if inside.all() else rows.where(inside)

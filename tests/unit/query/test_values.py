@@ -72,7 +72,7 @@ def test_rises_of_any_samples(listed: list[tuple[int, int, float]]) -> None:
 )
 def test_a_rate_is_per_second(kind: MetricType, expected: float) -> None:
     counted = rows((0, 1, 4.0), (0, 2, 2.0))
-    value = value_of(counted, Aggregation.RATE, kind, np.array([2_000]))
+    value = value_of(counted, Aggregation.RATE, kind, lambda _: np.array([2_000]))
     assert value.tolist() == [expected]
 
 
