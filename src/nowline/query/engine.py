@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
@@ -14,15 +14,17 @@ from nowline.errors import Code, NowlineError
 from nowline.model.histogram import Bins
 from nowline.model.partials import Ints, Partials
 from nowline.model.points import Points
-from nowline.model.query import Aggregation, Query
+from nowline.model.query import Fill, Query
+from nowline.model.series import MetricType
 from nowline.query.answers import Answer, Answers, Asked
 from nowline.query.beside import beside
 from nowline.query.blocks import Block, Want
 from nowline.query.cache import Cache, Tally
 from nowline.query.downsample import thin
+from nowline.query.figure import Figure
 from nowline.query.fill import fill
 from nowline.query.handover import Handover, Missing, Shared
-from nowline.query.plan import ALL_TIME_MS, Plan, Subject, keep, plan
+from nowline.query.plan import Plan, Subject, keep, plan
 from nowline.query.question import Question, question
 from nowline.query.ranges import second_after
 from nowline.query.read import BinReads, PartialReads, Read
@@ -175,34 +177,15 @@ class Engine:
         found = [[next(read) for _ in parts] for parts in questions]
         return [await _answer(each, own) for each, own in zip(plans, found, strict=True)]
 
-    async def value(
-        self,
-        metric: str,
-        aggregation: Aggregation,
-        filters: Mapping[str, tuple[str, ...]],
-        start: int,
-        end: int,
-    ) -> float | None:
-        """One number over `[start, end)` of all matching series together, None without data.
-
-        Args:
-            metric: The metric's name.
-            aggregation: A rate is per second of the whole range.
-            filters: For each tag, the values of which a series must have one.
-            start: Epoch milliseconds.
-            end: Epoch milliseconds, after `start`.
+    async def figures(self, asked: Sequence[Figure]) -> list[float | None]:
+        """The numbers that are asked for, all in one pass; None where there are no data.
 
         Raises:
             NowlineError: UNAVAILABLE when it takes too long.
         """
         now = second_after(self._clock.now_ms())
-        whole = Plan(metric, aggregation, filters, (), start, end, ALL_TIME_MS, 1, now=now)
-        known = self.catalogue.metrics.get(metric)
-        whole = keep(whole, self._kept, known.type if known else None)
-        (points,) = await self._read([self.question(whole)])
-        value = _good(points).points.value
-        found = float(value[0]) if len(value) else math.nan
-        return found if math.isfinite(found) else None
+        plans = [keep(each.plan(now), self._kept, self._type(each.metric)) for each in asked]
+        return [_number(_good(answer)) for answer in await self._recall_all(plans)]
 
     async def _recall_all(self, plans: Sequence[Plan]) -> list[Answer | Exception]:
         """The answers to several plans: those given before, where they still hold."""
@@ -249,6 +232,10 @@ class Engine:
         """What a plan asks of each of its ranges."""
         parts = (planned.part(), planned.compared()) if planned.compare_ms else (planned.part(),)
         return [question(planned, self.catalogue, part, keeps=keeps) for part in parts]
+
+    def _type(self, name: str) -> MetricType | None:
+        metric = self.catalogue.metrics.get(name)
+        return metric.type if metric else None
 
     def _try_plan(self, query: Query) -> Plan | NowlineError:
         try:
@@ -334,9 +321,15 @@ async def _answer(planned: Plan, parts: list[_Found | Exception]) -> Answer | Ex
 
 
 def _finished(planned: Plan, points: Points) -> Points:
-    starts = planned.grid().starts(planned.start, min(planned.end, planned.now))
-    filled = fill(points, starts, planned.fill, grouped=bool(planned.group_by))
-    return thin(filled, planned.max_points)
+    if planned.fill is not Fill.NONE:
+        starts = planned.grid().starts(planned.start, min(planned.end, planned.now))
+        points = fill(points, starts, planned.fill, grouped=bool(planned.group_by))
+    return thin(points, planned.max_points)
+
+
+def _number(answer: Answer) -> float | None:
+    value = answer.points.value
+    return float(value[0]) if len(value) and math.isfinite(value[0]) else None
 
 
 def _too_slow(limit_s: float) -> NowlineError:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Protocol
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -13,9 +12,10 @@ from nowline.clock import Clock, rfc3339
 from nowline.errors import Code, NowlineError
 from nowline.model import kpi as model
 from nowline.model.kpi import Direction, Kpi, KpiReading, Period
-from nowline.model.query import SECOND_MS, Aggregation
+from nowline.model.query import SECOND_MS
 from nowline.model.user import AuditEntry, Caller
 from nowline.query.expression import Term, evaluate, parse, terms
+from nowline.query.figure import Figure
 from nowline.store import audit
 from nowline.store import kpis as store
 from nowline.store.documents import Documents
@@ -23,18 +23,11 @@ from nowline.store.documents import Documents
 _Span = tuple[int, int]
 
 
-class Values(Protocol):
-    """Answers single numbers."""
+class Figures(Protocol):
+    """Answers questions for single numbers."""
 
-    async def value(
-        self,
-        metric: str,
-        aggregation: Aggregation,
-        filters: Mapping[str, tuple[str, ...]],
-        start: int,
-        end: int,
-    ) -> float | None:
-        """One number over `[start, end)` of all matching series; None without data."""
+    async def figures(self, asked: Sequence[Figure]) -> list[float | None]:
+        """The numbers that are asked for, all in one pass; None where there are no data."""
         ...
 
 
@@ -43,13 +36,13 @@ class Kpis:
 
     Args:
         documents: Where the definitions are stored.
-        values: Answers the terms of their expressions.
+        figures: Answers the terms of their expressions.
         clock: Where the time comes from.
     """
 
-    def __init__(self, documents: Documents, values: Values, clock: Clock) -> None:
+    def __init__(self, documents: Documents, figures: Figures, clock: Clock) -> None:
         self._documents = documents
-        self._values = values
+        self._figures = figures
         self._clock = clock
 
     async def definitions(self) -> list[Kpi]:
@@ -114,16 +107,13 @@ class Kpis:
         tree = parse(kpi.expression)
         current, before = spans(period, now_ms)
         asked = [(term, span) for span in (current, before) for term in dict.fromkeys(terms(tree))]
-        answers = await asyncio.gather(*(self._ask(term, span) for term, span in asked))
-        found = dict(zip(asked, answers, strict=True))
+        numbers = await self._figures.figures([_figure(term, span) for term, span in asked])
+        found = dict(zip(asked, numbers, strict=True))
         value, previous = (
             evaluate(tree, {term: found[term, span] for term in terms(tree)})
             for span in (current, before)
         )
         return reading(kpi, period, now_ms, value, previous)
-
-    async def _ask(self, term: Term, span: _Span) -> float | None:
-        return await self._values.value(term.metric, term.aggregation, dict(term.filters), *span)
 
     async def _record(
         self, connection: AsyncConnection, by: Caller, action: str, code: str
@@ -131,6 +121,10 @@ class Kpis:
         now_ms = self._clock.now_ms()
         entry = AuditEntry(now_ms, by.name, action, code, "success", by.ip)
         await audit.append(connection, entry)
+
+
+def _figure(term: Term, span: _Span) -> Figure:
+    return Figure(term.metric, term.aggregation, dict(term.filters), *span)
 
 
 def spans(period: Period, now_ms: int) -> tuple[_Span, _Span]:

@@ -14,6 +14,7 @@ from nowline.model.query import DAY_MS, MINUTE_MS, Aggregation, Query, TimeRange
 from nowline.model.series import MetricType
 from nowline.query.answers import Answer
 from nowline.query.engine import Engine
+from nowline.query.figure import Figure
 from nowline.store.base import Span
 from nowline.store.catalogue import Selection
 from nowline.store.embedded import EmbeddedStore
@@ -100,11 +101,25 @@ async def test_a_value_is_one_number_over_the_range(
     world.take_in([Row(2, at + 4_000, -1.0), Row(3, at + 6_000, 6.0), Row(0, at + 9_000, 8.0)])
     world.take_in([Row(3, at + 60_000, 1_000.0)])
     await world.put_away(9, 0)
-    found = await world.engine.value("m", aggregation, {}, at, at + 60_000)
-    assert found == pytest.approx(expected)
-    assert await world.engine.value("m", aggregation, {"host": ("z",)}, at, at + 60_000) is None
-    assert await world.engine.value("n", aggregation, {}, at, at + 60_000) is None
-    assert await world.engine.value("m", aggregation, {}, NOW + 10**9, NOW + 2 * 10**9) is None
+    figures = [
+        Figure("m", aggregation, {}, at, at + 60_000),
+        Figure("m", aggregation, {"host": ("z",)}, at, at + 60_000),
+        Figure("n", aggregation, {}, at, at + 60_000),
+        Figure("m", aggregation, {}, NOW + 10**9, NOW + 2 * 10**9),
+    ]
+    found = await world.engine.figures(figures)
+    assert found == [pytest.approx(expected), None, None, None]
+    assert await world.engine.figures(figures[:1]) == found[:1]
+
+
+async def test_a_figure_of_the_past_is_read_anew_when_a_late_row_comes(world: World) -> None:
+    figure = Figure("m", Aggregation.SUM, {}, START - MINUTE_MS, START)
+    world.take_in([Row(0, START - 5_000, 6.0)])
+    await world.put_away(1, 0)
+    assert await world.engine.figures([figure]) == [6.0]
+    world.take_in([Row(1, START - 4_000, 1.0)])
+    await world.put_away(1, 0)
+    assert await world.engine.figures([figure]) == [7.0]
 
 
 PAST = Query(
