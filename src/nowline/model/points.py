@@ -45,11 +45,12 @@ class Points:
         tails = [b',"tags":' + msgspec.json.encode(tags) + b"}," for tags in self.tags]
         if len(tails) == 1:
             # What ends one point is always the same, so it can begin the next one.
-            (tail,) = tails
-            text = _woven(_heads(self.bucket, after=tail), values)
-            return b"[" + text[len(tail) :] + tail[:-1] + b"]"
+            heads = _heads(self.bucket, after=tails[0])
+            heads[0] = heads[0][len(tails[0]) :]
+            values[-1] += tails[0]
+            return _woven(heads, values)
         ends = [tails[group] for group in self.group.tolist()]
-        return b"[" + _woven(_heads(self.bucket), values, ends)[:-1] + b"]"
+        return _woven(_heads(self.bucket), values, ends)
 
 
 _FIRST = b'{"timestamp":"'
@@ -61,10 +62,16 @@ _YEAR_10000_MS = 253_402_300_800_000
 
 
 def _woven(*columns: list[bytes]) -> bytes:
-    """The texts of the first row, then those of the second, and so on."""
+    """An array of the texts of the first row, then those of the second, and so on.
+
+    Each row ends with a comma; that of the last one is left out.
+    """
     parts = [b""] * (len(columns) * len(columns[0]))
     for at, column in enumerate(columns):
         parts[at :: len(columns)] = column
+    # The whole text is long: it is not copied for what surrounds it.
+    parts[0] = b"[" + parts[0]
+    parts[-1] = parts[-1][:-1] + b"]"
     return b"".join(parts)
 
 
