@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import httpx
+import pytest
 import uvicorn
 from litestar import Litestar, Request, post
 from litestar.params import JSONBody
@@ -102,3 +103,32 @@ async def test_what_the_work_fails_with_is_told() -> None:
         answer = await client.post(f"http://127.0.0.1:{port}/", json={"a": "b"})
     assert answer.status_code == 404
     assert answer.json()["detail"] == "There is none."
+
+
+async def test_a_client_that_leaves_at_the_very_end_cancels_nothing_that_follows() -> None:
+    async def leave() -> Any:  # noqa: ANN401 - a message of ASGI
+        return {"type": "http.disconnect"}
+
+    async def work() -> str:
+        await asyncio.sleep(0)
+        return "done"
+
+    request: Request[Any, Any, Any] = Request({"type": "http"}, receive=leave)  # type: ignore[arg-type]
+    assert await while_there(request, work()) == "done"
+    # The end of the connection was seen in the same round of the loop, and is told in the next.
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+
+
+async def test_work_that_the_server_ends_is_cancelled() -> None:
+    async def stay() -> Any:  # noqa: ANN401 - a message of ASGI
+        await asyncio.Event().wait()
+
+    request: Request[Any, Any, Any] = Request({"type": "http"}, receive=stay)  # type: ignore[arg-type]
+    working = Work()
+    asking = asyncio.create_task(while_there(request, working.run()))
+    await working.begun.wait()
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    assert working.cancelled.is_set()
