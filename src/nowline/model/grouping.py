@@ -22,17 +22,25 @@ def grouped(parts: Sequence[Partials], width_ms: int) -> Partials:
     parts = [each for each in parts if len(each)]
     if not parts:
         return empty()
-    shape = _Shape.of(parts, width_ms)
+    shape = Shape.of(parts, width_ms)
     if shape.places > _MOST_PLACES_A_ROW * sum(map(len, parts)):
         return merge([each.rekeyed(each.key, width_ms) for each in parts])
-    table = _Table(shape)
+    table = Table(shape)
     for each in parts:
         table.add(each)
     return table.rows()
 
 
-class _Shape(NamedTuple):
-    """The keys and buckets that there may be: from the least of each on, so many."""
+class Shape(NamedTuple):
+    """The keys and buckets that there may be: from the least of each on, so many.
+
+    Attributes:
+        key: The least key.
+        keys: How many there may be.
+        bucket: The first bucket, in widths since 1970.
+        buckets: How many there may be.
+        width_ms: The width of a bucket.
+    """
 
     key: int
     keys: int
@@ -41,7 +49,7 @@ class _Shape(NamedTuple):
     width_ms: int
 
     @classmethod
-    def of(cls, parts: Sequence[Partials], width_ms: int) -> _Shape:
+    def of(cls, parts: Sequence[Partials], width_ms: int) -> Shape:
         """A shape that has room for all rows."""
         key, most_key = _ends([each.key for each in parts])
         first, last = (moment // width_ms for moment in _ends([each.bucket for each in parts]))
@@ -52,15 +60,24 @@ class _Shape(NamedTuple):
         """How many combinations of key and bucket there may be."""
         return self.keys * self.buckets
 
-    def place(self, rows: Partials) -> Ints:
-        """Where each row belongs: by key, then bucket."""
-        return (rows.key - self.key) * self.buckets + (rows.bucket // self.width_ms - self.bucket)
+    def place(self, key: Ints, time: Ints) -> Ints:
+        """Where a row of this key and time belongs: by key, then bucket."""
+        return (key - self.key) * self.buckets + (time // self.width_ms - self.bucket)
+
+    def at(self, place: Ints) -> tuple[Ints, Ints]:
+        """The key and the bucket of each of these places."""
+        key, bucket = np.divmod(place, max(1, self.buckets))
+        return key + self.key, (bucket + self.bucket) * self.width_ms
 
 
-class _Table:
-    """A place for each key and bucket that there may be."""
+class Table:
+    """A place for each key and bucket that there may be.
 
-    def __init__(self, shape: _Shape) -> None:
+    Args:
+        shape: Which there are.
+    """
+
+    def __init__(self, shape: Shape) -> None:
         self._shape = shape
         self._count = np.zeros(shape.places, np.int64)
         self._total = np.zeros(shape.places)
@@ -70,8 +87,12 @@ class _Table:
         self._last_at = np.full(shape.places, _OLDEST)
 
     def add(self, rows: Partials) -> None:
-        """Put rows in their places."""
-        place = self._shape.place(rows)
+        """Put rows in their places; of equal `last_at`, the row that was added last wins.
+
+        Args:
+            rows: `bucket` may be any time within the bucket.
+        """
+        place = self._shape.place(rows.key, rows.bucket)
         np.add.at(self._count, place, rows.count)
         # A sum beyond the greatest double is infinite, and told as null.
         with np.errstate(over="ignore"):
@@ -84,12 +105,12 @@ class _Table:
         self._last[place[newest]] = rows.last[newest]
 
     def rows(self) -> Partials:
-        """The places that have rows."""
+        """The places that have rows, ordered by key, then bucket."""
         place = np.flatnonzero(self._count)
-        key, bucket = np.divmod(place, self._shape.buckets)
+        key, bucket = self._shape.at(place)
         return Partials(
-            key=key + self._shape.key,
-            bucket=(bucket + self._shape.bucket) * self._shape.width_ms,
+            key=key,
+            bucket=bucket,
             count=self._count[place],
             total=self._total[place],
             low=self._low[place],

@@ -128,6 +128,7 @@ class StoreWriter:
         self._gathered: Append | None = None
         self._complete: Append | None = None
         self._closed_before = 0
+        self._durable = 0
         self._stopping = asyncio.Event()
         self.offset = 0
         self.failures = 0
@@ -163,7 +164,7 @@ class StoreWriter:
         while gathered := await self._gather():
             if not await self._until_done(partial(self._append, gathered)):
                 return
-            self._forget()
+            await self._bus.commit(STORE_GROUP, self._durable)
         self._forget()
 
     async def _drain(self, offset: int) -> None:
@@ -238,10 +239,11 @@ class StoreWriter:
         if self._complete is None:
             rows = concatenate(gathered.rows, await self._increases.of(gathered.rows))
             self._complete = replace(gathered, rows=rows)
-        durable = await self._store.append(self._complete)
+        self._durable = await self._store.append(self._complete)
         self.offset = gathered.offset
         self._gathered = self._complete = None
-        await self._bus.commit(STORE_GROUP, durable)
+        # At once: who asks from now on is to know of the late rows that are stored.
+        self._forget()
 
     def _forget(self) -> None:
         now = self._clock.now_ms()

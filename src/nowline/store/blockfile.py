@@ -10,6 +10,7 @@ series are in few blocks. The index and every column have a checksum.
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 import os
 import struct
@@ -32,8 +33,6 @@ Columns: TypeAlias = Mapping[str, NDArray[Any]]
 
 MAGIC = b"NLB1"
 _TAIL = struct.Struct("<II4s")
-# Where a column is the same as another one of its block, it is told as that one's number.
-_SAME_AS = b"\xff"
 _IN_RUNS, _STEPPED = "series", "time"
 # A sum of so many doubles is off by half a unit in the last place for each, at least.
 _SUM, _COUNT, _HALF_A_UNIT = "total", "count", 2.0**-53
@@ -61,12 +60,17 @@ BINS = Shape(("series", "time", "bin", "count"), frozenset())
 
 
 class _Index(msgspec.Struct, array_like=True):
-    """Arrays as bytes: per block the rows, and the least and greatest series and time."""
+    """Arrays as bytes: per block the rows, and the least and greatest series and time.
+
+    For each column of each block, where it begins, and the number of the column of that block
+    that it is the same as, which is its own where it was written.
+    """
 
     names: tuple[str, ...]
     rows: bytes
     bounds: bytes
     places: bytes
+    same_as: bytes
 
 
 class Writer:
@@ -87,6 +91,7 @@ class Writer:
         self._places = [len(MAGIC)]
         self._rows: list[int] = []
         self._bounds: list[tuple[int, int, int, int]] = []
+        self._same_as = bytearray()
 
     @property
     def rows(self) -> int:
@@ -114,6 +119,7 @@ class Writer:
                 np.array(self._rows, "<u4").tobytes(),
                 np.array(self._bounds, "<i8").tobytes(),
                 np.array(self._places, "<u8").tobytes(),
+                bytes(self._same_as),
             )
         )
         self._file.write(index + _TAIL.pack(zlib.crc32(index), len(index), MAGIC))
@@ -125,29 +131,33 @@ class Writer:
 
     def discard(self) -> None:
         """Leave nothing of it."""
-        self._file.close()
         self._path.unlink(missing_ok=True)
+        # Closing writes what is left, which fails again where the disk is full.
+        with contextlib.suppress(OSError):
+            self._file.close()
 
     def _write(self, columns: Columns) -> None:
         series, time = columns["series"], columns["time"]
         self._rows.append(len(series))
         self._bounds.append((int(series[0]), int(series[-1]), int(time.min()), int(time.max())))
         for number, name in enumerate(self._shape.names):
-            data = self._same_as(columns, number) or self._encoded(columns, name)
+            same_as = self._first_like(columns, number)
+            data = self._encoded(columns, name) if same_as == number else b""
             self._file.write(data)
             self._places.append(self._places[-1] + len(data))
+            self._same_as.append(same_as)
 
-    def _same_as(self, columns: Columns, number: int) -> bytes:
-        """Which earlier column this one equals: of single rows, all values of a partial are one."""
+    def _first_like(self, columns: Columns, number: int) -> int:
+        """The first column this one equals: of single rows, all values of a partial are one."""
         names, floats = self._shape.names, self._shape.floats
         if names[number] not in floats:
-            return b""
+            return number
         for earlier in range(number):
             if names[earlier] in floats and np.array_equal(
                 columns[names[number]], columns[names[earlier]]
             ):
-                return _SAME_AS + bytes([earlier])
-        return b""
+                return earlier
+        return number
 
     def _encoded(self, columns: Columns, name: str) -> bytes:
         if name == _IN_RUNS:
@@ -184,6 +194,7 @@ class Reader:
         bounds = np.frombuffer(index.bounds, "<i8").reshape(-1, 4).T.astype(np.int64)
         self._first, self._last, self._oldest, self._newest = bounds
         self._places: list[int] = np.frombuffer(index.places, "<u8").tolist()
+        self._same_as = index.same_as
 
     def blocks(self, series: tuple[int, int], start: int, end: int) -> list[int]:
         """The blocks that may have rows of series from the first to the last, in `[start, end)`."""
@@ -230,8 +241,6 @@ class Reader:
         if name == _IN_RUNS:
             return np.repeat(*self.series(block))
         data = self._bytes(block, self._shape.names.index(name))
-        if data[:1] == _SAME_AS:
-            return self.column(block, self._shape.names[data[1]])
         decode = encoding.decode_floats if name in self._shape.floats else encoding.decode_ints
         try:
             return decode(data, self.rows_of(block))
@@ -243,7 +252,8 @@ class Reader:
         return {name: self.column(number, name) for name in self._shape.names}
 
     def _bytes(self, block: int, number: int) -> memoryview:
-        at = block * len(self._shape.names) + number
+        first = block * len(self._shape.names)
+        at = first + self._same_as[first + number]
         return self._data[self._places[at] : self._places[at + 1]]
 
     def _index(self) -> _Index:

@@ -9,24 +9,26 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from nowline.model import partials
+from nowline.model.grouping import Shape, Table, grouped
 from nowline.model.histogram import Bins
 from nowline.model.level import BINNED, Level
 from nowline.model.partials import Ints, Partials
 from nowline.store import rolling
-from nowline.store.adding import MOST_CELLS, Cells, Sums, Tally
 from nowline.store.base import Rows, Span
 from nowline.store.blockfile import Columns, Reader
 from nowline.store.catalogue import Selection
 from nowline.store.hot import Run
 from nowline.store.levels import Part, cover
 from nowline.store.segments import Kind
+from nowline.store.tally import Tally
 
 Open: TypeAlias = Callable[[Kind, int, int], list[Reader]]
 """The files of a kind that may have rows of `[start, end)`, in the order they were written."""
 
 # What is read is merged when it is so many rows, so that memory does not grow with the range.
 _ROWS_AT_A_TIME = 1 << 19
+# About 12 MB of partials.
+_MOST_PLACES = 1 << 18
 _NONE = -1
 _ALL: tuple[int, int] = (0, 1 << 62)
 
@@ -160,43 +162,40 @@ class Scan:
         self._source = source
         self._span = span
         self._chosen = Chosen(selection.series, selection.group)
-        self._cells = Cells.of(span, int(selection.group.max()) + 1)
+        first, last = span.start // span.width_ms, -(-span.end // span.width_ms)
+        groups = int(selection.group.max()) + 1
+        self._shape = Shape(0, groups, first, max(0, last - first), span.width_ms)
 
     def partials(self) -> Partials:
         """Partials by group and bucket, ordered."""
         parts = cover(self._span, list(Level))
-        if len(self._cells) > MOST_CELLS:
-            return self._merged(parts)
-        sums = Sums(self._cells)
-        for part, groups, columns in self._partials(parts):
-            add = sums.add_rows if part.level is Level.RAW else sums.add_partials
-            add(groups, columns)
-        return sums.partials()
+        if self._shape.places > _MOST_PLACES:
+            return self._grouped(parts)
+        table = Table(self._shape)
+        for _, groups, columns in self._partials(parts):
+            table.add(_as_partials(groups, columns))
+        return table.rows()
 
     def bins(self, *, distribution: bool) -> Bins:
         """Histogram bins by group and bucket, ordered."""
         levels = list(Level) if distribution else [Level.RAW, *BINNED]
-        tally = Tally(self._cells)
+        tally = Tally(self._shape)
         for part, groups, columns in self._bins(cover(self._span, levels)):
             add = tally.add_rows if part.level is Level.RAW else tally.add_bins
             add(groups, columns)
         return tally.bins()
 
-    def _merged(self, parts: Sequence[Part]) -> Partials:
-        """Where there are many cells, most of them are empty, or have few rows."""
+    def _grouped(self, parts: Sequence[Part]) -> Partials:
+        """The same where most places are empty, or have few rows."""
         pieces: list[Partials] = []
         rows = 0
         for _, groups, columns in self._partials(parts):
             pieces.append(_as_partials(groups, columns))
             rows += len(groups)
             if rows > _ROWS_AT_A_TIME:
-                pieces = [self._merge(pieces)]
+                pieces = [grouped(pieces, self._span.width_ms)]
                 rows = len(pieces[0])
-        return self._merge(pieces)
-
-    def _merge(self, pieces: Sequence[Partials]) -> Partials:
-        width = self._span.width_ms
-        return partials.merge([each.rekeyed(each.key, width) for each in pieces], width)
+        return grouped(pieces, self._span.width_ms)
 
     def _partials(self, parts: Sequence[Part]) -> Iterator[_Piece]:
         for part in parts:
@@ -255,6 +254,7 @@ def _runs(series: Ints) -> tuple[Ints, Ints]:
 
 
 def _as_partials(groups: Ints, columns: Columns) -> Partials:
+    """Rows as partials of one row each, or of the finer buckets that they are of."""
     time = columns["time"]
     if "value" in columns:
         value = columns["value"]
