@@ -138,10 +138,12 @@ class Telemetry(Collector):
         yield by_metric
 
     def _queries(self) -> Iterator[Metric]:
-        answered = self._parts.engine.answered
+        engine = self._parts.engine
+        answered, shared = engine.answered, engine.shared_queries
         yield _counter("nowline_queries", "Queries answered.", answered.queries)
         yield _counter("nowline_query_seconds", "Time in queries.", answered.seconds)
-        yield from _caches(self._parts.engine.caches, self._parts.shared)
+        yield _counter("nowline_query_shared", "Queries that waited for another's answer.", shared)
+        yield from _caches(engine.caches, self._parts.shared)
 
     def _live(self) -> Iterator[Metric]:
         state = self._parts.hub.state()

@@ -82,6 +82,11 @@ class Asked:
     revision: int
     is_past: bool
 
+    @property
+    def key(self) -> Hashable:
+        """What its answer is kept as: the same for the same question."""
+        return _key(self.plan)
+
 
 class Answers:
     """Keeps answers as long as no row came in that would change them.
@@ -109,7 +114,7 @@ class Answers:
 
     def get(self, asked: Asked) -> Answer | None:
         """The answer that was given before, if it still holds."""
-        given = self._given.get(_key(asked.plan), lambda given: self._holds(given, asked))
+        given = self._given.get(asked.key, lambda given: self._holds(given, asked))
         return None if given is None else replace(given.answer, cached=True)
 
     def put(self, asked: Asked, answer: Answer) -> None:
@@ -120,7 +125,7 @@ class Answers:
         points = len(answer.points) + (len(answer.compared) if answer.compared else 0)
         size = _BYTES_AN_ANSWER + points * _BYTES_A_POINT
         ttl = _PAST_TTL_MS if asked.is_past else _HOT_TTL_MS
-        self._given.put(asked.plan.metric, _key(asked.plan), given, size, ttl)
+        self._given.put(asked.plan.metric, asked.key, given, size, ttl)
 
     def missing(self, asked: Iterable[Asked]) -> list[MissingAnswer]:
         """Those of the questions that only a late row could change the answer to."""
@@ -129,10 +134,16 @@ class Answers:
 
     def peek(self, asked: Asked) -> Answer | None:
         """As `get` for a question about the past, without a trace of having asked."""
-        given = self._given.peek(_key(asked.plan)) if asked.is_past else None
+        given = self._given.peek(asked.key) if asked.is_past else None
         good = given is not None and given.is_past and given.selection is asked.selection
         same = self._given.revision(asked.plan.metric) == asked.revision
         return replace(given.answer, cached=True) if given and good and same else None
+
+    def same(self, earlier: Asked, later: Asked) -> bool:
+        """Whether no row came in between two times of asking that changes the answer."""
+        if earlier.revision != later.revision or earlier.selection is not later.selection:
+            return False
+        return earlier.is_past or self._is_untouched(earlier.selection, earlier.position)
 
     def revise(self, metric: str) -> None:
         """Drop the answers of a metric whose past has changed."""
@@ -143,13 +154,17 @@ class Answers:
             return False
         if given.is_past:
             return True
-        changes = self._recent.changes_since(given.position)
-        if changes is None:
-            return False
-        if any(given.selection.groups_of(change.series)[0].any() for change in changes):
+        if not self._is_untouched(given.selection, given.position):
             return False
         given.position = asked.position
         return True
+
+    def _is_untouched(self, selection: Selection, position: int) -> bool:
+        """Whether no row of these series came to the windows since."""
+        changes = self._recent.changes_since(position)
+        if changes is None:
+            return False
+        return not any(selection.groups_of(change.series)[0].any() for change in changes)
 
 
 class MissingAnswer(Missing):
@@ -168,7 +183,7 @@ class MissingAnswer(Missing):
     def name(self) -> Name:
         """What it is kept as elsewhere."""
         plan = self._asked.plan
-        return name_of(plan.metric, ("Answer", _key(plan)), self._asked.selection)
+        return name_of(plan.metric, ("Answer", self._asked.key), self._asked.selection)
 
     def take(self, packed: bytes) -> None:
         """Keep it in memory, unless the past has changed since it was asked for."""

@@ -23,6 +23,7 @@ from nowline.query.cache import Cache, Tally
 from nowline.query.downsample import thin
 from nowline.query.figure import Figure
 from nowline.query.fill import fill
+from nowline.query.flights import Flights
 from nowline.query.handover import Handover, Missing, Shared
 from nowline.query.plan import Plan, Subject, keep, plan
 from nowline.query.question import Question, question
@@ -93,6 +94,7 @@ class Engine:
         self._bins = BinReads(store, recent, self._bin_blocks)
         self._shared = shared
         self._handover = Handover(shared)
+        self._flights = Flights(self._answer_all, self._answers.same)
 
     @property
     def caches(self) -> dict[str, Tally]:
@@ -102,6 +104,11 @@ class Engine:
             "partials": self._partial_blocks.tally,
             "bins": self._bin_blocks.tally,
         }
+
+    @property
+    def shared_queries(self) -> int:
+        """How many queries waited for what was being worked out for another."""
+        return self._flights.shared
 
     def revise(self, series: Ints) -> None:
         """Forget what was worked out of metrics whose past has changed.
@@ -192,7 +199,7 @@ class Engine:
         asked = [self._ask(each) for each in plans]
         known = [self._answers.get(each) for each in asked]
         unknown = [each for each, answer in zip(asked, known, strict=True) if answer is None]
-        rest = iter(await self._answer_all(unknown) if unknown else ())
+        rest = iter(await self._flights.answers(unknown) if unknown else ())
         return [next(rest) if answer is None else answer for answer in known]
 
     async def _answer_all(self, asked: Sequence[Asked]) -> list[Answer | Exception]:

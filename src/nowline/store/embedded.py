@@ -227,23 +227,22 @@ class EmbeddedStore(Store):
         """Write what has waited for long, merge files, drop what is kept no longer.
 
         Raises:
-            NowlineError: A file is damaged; what does not need it was done all the same.
+            NowlineError: Files could not be merged; all that does not need those was done.
         """
+        # First, as on a full disk nothing else can be done before.
+        async with self._keeping:
+            await self._drop_old(now_ms)
         if self._state.pending.since <= now_ms - _MOST_AGE_MS:
             await self.flush()
-        damages = []
+        failures: list[Exception] = []
         async with self._keeping:
             for work in tiers.due(self._state.manifest, now_ms):
                 try:
                     await self._compact(work)
-                except DamagedFileError as error:
-                    damages.append(error)
-            keep = self._keep_from(now_ms)
-            old = [s for s in self._state.manifest.segments if s.end <= keep[s.kind.level]]
-            if old:
-                await threads.to_the_end(self._replace(old, []))
-        if damages:
-            raise NowlineError(Code.UNAVAILABLE, str(damages[0]))
+                except (DamagedFileError, OSError) as error:
+                    failures.append(error)
+        if failures:
+            raise NowlineError(Code.UNAVAILABLE, str(failures[0]))
 
     async def backup(self, folder: Path, log_id: str) -> int:
         """Copy the database as of one moment, and link the files that belong to it."""
@@ -327,6 +326,7 @@ class EmbeddedStore(Store):
         distributions = self._distributions
 
         def write() -> tuple[segments.Segment, ...]:
+            self._claim(pending.progress.log_id)
             written = flushing.write(self._folder, pending.runs, distributions, keep)
             try:
                 self._enter(pending, written)
@@ -341,12 +341,24 @@ class EmbeddedStore(Store):
         self._seconds_a_row = (time.perf_counter() - started) / max(1, pending.rows)
         return written
 
+    def _claim(self, log_id: str) -> None:
+        """Before the first files: what a crash leaves of them is then known for this database's."""
+        if not registry.read_progress(self._db).log_id:
+            with registry.transaction(self._db):
+                registry.write_progress(self._db, registry.Progress(log_id))
+
     def _enter(self, pending: Pending, written: tuple[segments.Segment, ...]) -> None:
         series = [new for each in pending.series for new in each]
         with registry.transaction(self._db):
             registry.write_catalogue(self._db, list(pending.metrics.values()), series)
             registry.enter(self._db, [], written)
             registry.write_progress(self._db, pending.progress)
+
+    async def _drop_old(self, now_ms: int) -> None:
+        keep = self._keep_from(now_ms)
+        old = [s for s in self._state.manifest.segments if s.end <= keep[s.kind.level]]
+        if old:
+            await threads.to_the_end(self._replace(old, []))
 
     async def _compact(self, work: tiers.Work) -> None:
         started = time.perf_counter()
@@ -368,8 +380,8 @@ class EmbeddedStore(Store):
         await threads.run(self._writer, enter)
         manifest = self._state.manifest.with_changes(gone, new)
         self._state = replace(self._state, manifest=manifest)
-        self._files.forget(gone)
         await asyncio.to_thread(segments.remove_files, self._folder, gone)
+        self._files.forget(gone)
 
     def _keep_from(self, now_ms: int) -> Mapping[Level, int]:
         """By level, from which time on rows are kept."""
