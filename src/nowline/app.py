@@ -44,6 +44,7 @@ from nowline.live.hub import Hub
 from nowline.live.session import Sessions
 from nowline.lock import DirectoryLock
 from nowline.model.level import Level
+from nowline.query.configurations import Configurations
 from nowline.query.engine import Engine
 from nowline.query.kpi import Kpis
 from nowline.query.watches import Watches
@@ -284,6 +285,7 @@ def _services(
     clock: Clock,
     requests: RequestStats,
 ) -> http.Services:
+    configurations = Configurations(documents, clock)
     parts = Parts(
         bus=flow.bus,
         ingest=flow.ingest,
@@ -294,6 +296,7 @@ def _services(
         upkeep=flow.upkeep,
         engine=flow.engine,
         hub=flow.hub,
+        configurations=configurations,
         shared=flow.shared,
     )
     templates = dashboards.load()
@@ -305,7 +308,7 @@ def _services(
         backups=backups,
         ingest=flow.ingest,
         engine=flow.engine,
-        kpis=Kpis(documents, flow.engine, clock),
+        kpis=Kpis(configurations, flow.engine, clock),
         live=Live(flow.sessions, auth, clock, watched),
         telemetry=Telemetry(parts),
         templates=templates,

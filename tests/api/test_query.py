@@ -417,7 +417,7 @@ def test_an_answer_that_was_given_before_says_so_and_is_never_old(
 
 def test_the_caches_are_counted(reader: httpx.Client) -> None:
     text = reader.get("/metrics").text
-    for kind in ("answers", "partials", "bins"):
+    for kind in ("answers", "partials", "bins", "configurations"):
         for name in ("hits_total", "misses_total", "evictions_total", "entries", "bytes"):
             assert f'nowline_cache_{name}{{kind="{kind}"}}' in text
 

@@ -16,6 +16,7 @@ from nowline.ingest.service import Ingest
 from nowline.live.hub import Hub
 from nowline.model.level import Level
 from nowline.query.cache import Tally
+from nowline.query.configurations import Configurations
 from nowline.query.engine import Engine
 from nowline.rollup.upkeep import Upkeep
 from nowline.rollup.window import Windows
@@ -55,6 +56,7 @@ class Parts:
     upkeep: Upkeep
     engine: Engine
     hub: Hub
+    configurations: Configurations
     shared: SharedState | None = None
 
 
@@ -143,7 +145,8 @@ class Telemetry(Collector):
         yield _counter("nowline_queries", "Queries answered.", answered.queries)
         yield _counter("nowline_query_seconds", "Time in queries.", answered.seconds)
         yield _counter("nowline_query_shared", "Queries that waited for another's answer.", shared)
-        yield from _caches(engine.caches, self._parts.shared)
+        caches = {**engine.caches, "configurations": self._parts.configurations.tally}
+        yield from _caches(caches, self._parts.shared)
 
     def _live(self) -> Iterator[Metric]:
         state = self._parts.hub.state()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Protocol
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -14,12 +15,15 @@ from nowline.model import kpi as model
 from nowline.model.kpi import Direction, Kpi, KpiReading, Period
 from nowline.model.query import SECOND_MS
 from nowline.model.user import AuditEntry, Caller
+from nowline.query.configurations import Configurations
 from nowline.query.expression import Term, evaluate, parse, terms
 from nowline.query.figure import Figure
 from nowline.store import audit
 from nowline.store import kpis as store
-from nowline.store.documents import Documents
 
+# The kind of configuration, and what stands for all of them: no code.
+_KIND = "kpis"
+_ALL = ""
 _Span = tuple[int, int]
 
 
@@ -35,20 +39,19 @@ class Kpis:
     """Creates, changes, deletes and reads KPIs.
 
     Args:
-        documents: Where the definitions are stored.
+        configurations: Where the definitions are stored.
         figures: Answers the terms of their expressions.
         clock: Where the time comes from.
     """
 
-    def __init__(self, documents: Documents, figures: Figures, clock: Clock) -> None:
-        self._documents = documents
+    def __init__(self, configurations: Configurations, figures: Figures, clock: Clock) -> None:
+        self._configurations = configurations
         self._figures = figures
         self._clock = clock
 
     async def definitions(self) -> list[Kpi]:
         """All definitions, by code."""
-        async with self._documents.read() as connection:
-            return await store.list_kpis(connection)
+        return [*await self._configurations.read(_KIND, _ALL, store.list_kpis)]
 
     async def definition(self, code: str) -> Kpi:
         """One definition.
@@ -57,8 +60,7 @@ class Kpis:
             NowlineError: There is none with this code.
         """
         _refuse_impossible(code)
-        async with self._documents.read() as connection:
-            return await store.get_kpi(connection, code)
+        return await self._configurations.read(_KIND, code, partial(store.get_kpi, code=code))
 
     async def create(self, kpi: Kpi, by: Caller) -> None:
         """Add a definition.
@@ -67,7 +69,7 @@ class Kpis:
             NowlineError: INVALID with the field at fault; CONFLICT if the code is taken.
         """
         _check(kpi)
-        async with self._documents.write() as connection:
+        async with self._configurations.changing(_KIND) as connection:
             await store.add_kpi(connection, kpi)
             await self._record(connection, by, "kpi.create", kpi.code)
 
@@ -79,7 +81,7 @@ class Kpis:
         """
         _refuse_impossible(kpi.code)
         _check(kpi)
-        async with self._documents.write() as connection:
+        async with self._configurations.changing(_KIND) as connection:
             await store.replace_kpi(connection, kpi)
             await self._record(connection, by, "kpi.update", kpi.code)
 
@@ -90,7 +92,7 @@ class Kpis:
             NowlineError: There is none with this code.
         """
         _refuse_impossible(code)
-        async with self._documents.write() as connection:
+        async with self._configurations.changing(_KIND) as connection:
             await store.delete_kpi(connection, code)
             await self._record(connection, by, "kpi.delete", code)
 

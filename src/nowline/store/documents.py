@@ -54,6 +54,11 @@ class Documents:
             raise
         return cls(engine)
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether other servers may use the same database."""
+        return self._engine.dialect.name != "sqlite"
+
     async def close(self) -> None:
         """Close every connection."""
         await self._engine.dispose()

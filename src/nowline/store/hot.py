@@ -9,6 +9,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import takewhile
 
 from nowline.model.level import BINNED, Level
 from nowline.store import rolling
@@ -83,11 +84,13 @@ def rows_in(runs: Sequence[Run]) -> int:
 def _compacted(runs: tuple[Run, ...]) -> tuple[Run, ...]:
     while True:
         size, kept = _size_class(runs[-1]), runs[-1].is_kept_raw
-        alike = [run for run in runs if run.is_kept_raw == kept and _size_class(run) <= size]
+        own = [run for run in reversed(runs) if run.is_kept_raw == kept]
+        # Only the newest, so that of equal times those that came first stay first.
+        alike = list(takewhile(lambda run: _size_class(run) <= size, own))  # noqa: B023
         if len(alike) < _FAN_IN:
             return runs
         rest = tuple(run for run in runs if run not in alike)
-        runs = (*rest, Run(rolling.merged_rows([run.rows for run in alike]), kept))
+        runs = (*rest, Run(rolling.merged_rows([run.rows for run in reversed(alike)]), kept))
 
 
 def _size_class(run: Run) -> int:

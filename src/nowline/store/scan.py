@@ -143,6 +143,8 @@ class Source:
         reach = chosen.reach if chosen else _ALL
         for reader in self.files(Kind(Level.RAW), start, end):
             for block in reader.blocks(reach, start, end):
+                if self.is_abandoned():
+                    raise AbandonedError
                 yield _some(reader.block(block), chosen, start, end)
         for run in self.runs:
             if run.is_kept_raw:

@@ -8,6 +8,7 @@ late joins the rest (size-tiered compaction, as in Bigtable and Cassandra).
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -51,11 +52,9 @@ def _all_of(segments: Sequence[Segment]) -> Sequence[Segment]:
 
 def _of_a_size(segments: Sequence[Segment]) -> Sequence[Segment]:
     """The segments up to the least size of which there are many."""
-    for size in sorted({_size_class(segment) for segment in segments}):
-        chosen = [segment for segment in segments if _size_class(segment) <= size]
-        if len(chosen) >= FAN_IN:
-            return chosen
-    return []
+    sizes = Counter(map(_size_class, segments))
+    many = min((size for size, count in sizes.items() if count >= FAN_IN), default=-1)
+    return [segment for segment in segments if _size_class(segment) <= many]
 
 
 def _size_class(segment: Segment) -> int:

@@ -11,6 +11,7 @@ from nowline.model.kpi import Bounds, Direction, Kpi, KpiReading, Period
 from nowline.model.partials import fold
 from nowline.model.query import Aggregation
 from nowline.model.user import Caller
+from nowline.query.configurations import Configurations
 from nowline.query.figure import Figure
 from nowline.query.kpi import Kpis, reading, spans
 from nowline.store import audit
@@ -65,11 +66,12 @@ async def documents(tmp_path: Path) -> AsyncIterator[Documents]:
 
 @pytest.fixture
 def kpis(documents: Documents) -> Kpis:
-    return Kpis(documents, Rows(), SetClock(NOW))
+    return Kpis(Configurations(documents, SetClock(NOW)), Rows(), SetClock(NOW))
 
 
 async def value_of(kpi: Kpi, rows: Rows, documents: Documents, period: Period) -> KpiReading:
-    return await Kpis(documents, rows, SetClock(NOW)).value(kpi, period, NOW)
+    kpis = Kpis(Configurations(documents, SetClock(NOW)), rows, SetClock(NOW))
+    return await kpis.value(kpi, period, NOW)
 
 
 @pytest.mark.parametrize(
@@ -209,7 +211,7 @@ async def test_an_unknown_code_is_not_found(kpis: Kpis, code: str) -> None:
 
 async def test_a_kpi_is_read_as_of_now(documents: Documents) -> None:
     rows = Rows(orders_perfect=[(NOW, 1)], orders_total=[(NOW, 1)])
-    kpis = Kpis(documents, rows, SetClock(NOW))
+    kpis = Kpis(Configurations(documents, SetClock(NOW)), rows, SetClock(NOW))
     await kpis.create(RATIO, ADA)
     found = await kpis.read("perfect", Period.DAY)
     assert (found.value, found.timestamp) == (100, "2027-01-15T08:01:30.250Z")
