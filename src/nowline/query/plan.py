@@ -51,11 +51,16 @@ UNKNOWN = Subject()
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One range that a plan reads, `[start, end)`, and its buckets."""
+    """One range that a plan reads, `[start, end)`, and its buckets.
+
+    Attributes:
+        back_ms: How far back it lies from the range asked for.
+    """
 
     start: int
     end: int
     grid: Grid
+    back_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +114,7 @@ class Plan:
         moved = moments_back((self.start, self.end), self.compare_ms, self.zone)
         start, end = (max(0, moment) for moment in moved)
         grid = moved_back(self.grid(), self.start, self.end, self.compare_ms, self.zone)
-        return Part(start, end, self._coarse(grid))
+        return Part(start, end, self._coarse(grid), self.compare_ms)
 
     def _coarse(self, grid: Grid) -> Grid:
         return replace(grid, step_ms=max(grid.step_ms, self.finest.width_ms))

@@ -93,7 +93,9 @@ class Question:
     def _want(self, selection: Selection, span: Span) -> Want:
         plan = self.plan
         increases = reads_increases(plan.aggregation, self.kind)
-        key = (tuple(plan.filters.items()), plan.group_by, increases, self.is_rise)
+        chosen = (tuple(plan.filters.items()), plan.group_by, increases, self.is_rise)
+        # A range and the one to compare with are of one length, and move on each by itself.
+        key = (*chosen, self.part.back_ms)
         source = self.selection if self.keeps else None
         return Want(plan.metric, selection, span, source=source, key=key)
 

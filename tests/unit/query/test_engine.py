@@ -225,6 +225,38 @@ async def test_a_range_that_moves_with_the_clock_reads_only_its_edges_again(worl
         assert first.points.bucket.tolist() != again.points.bucket.tolist()
 
 
+async def test_a_range_and_the_one_to_compare_with_are_both_kept(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times = range(START - 60 * MINUTE_MS, NOW, 13_000)
+    world.take_in([Row(0, time, float(at)) for at, time in enumerate(times)])
+    await world.put_away(1, START)
+    spans = []
+    partials = world.store.partials
+
+    async def noted(selection: Selection, span: Span) -> Partials:
+        spans.append(span.end - span.start)
+        return await partials(selection, span)
+
+    monkeypatch.setattr(world.store, "partials", noted)
+    query = msgspec.structs.replace(LATEST, time_range=TimeRange(last="20m"), compare="30m")
+    assert not (await world.engine.ask(query)).cached
+    assert sum(spans) > 30 * MINUTE_MS
+    for seconds in (1, 2, 65):
+        world.clock.advance(seconds)
+        spans.clear()
+        again = await world.engine.ask(query)
+        assert sum(spans) <= 3 * MINUTE_MS
+        anew = Engine(world.catalogue, world.store, world.windows, world.clock)
+        expected = await anew.ask(query)
+        for told, wanted in ((again.points, expected.points), (again.compared, expected.compared)):
+            assert told is not None
+            assert wanted is not None
+            assert told.bucket.tolist() == wanted.bucket.tolist()
+            assert told.value.tolist() == pytest.approx(wanted.value.tolist())
+    assert world.engine.caches["partials"].entries >= 2
+
+
 async def test_what_is_kept_has_a_budget_and_is_counted(world: World) -> None:
     world.take_in([Row(0, START - MINUTE_MS, 1.0)])
     await world.put_away(1, 0)
