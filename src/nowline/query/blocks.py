@@ -31,7 +31,7 @@ class Want:
         span: The range, and the width of the buckets to read in.
         distribution: Whether the metric is a distribution; only bins ask for it.
         source: What the selection was made from; while that is the same object, so are its series.
-        key: Tells selections of the same source apart.
+        key: Tells selections of the same source apart, and ranges that do not move on together.
     """
 
     metric: str
@@ -151,6 +151,4 @@ class MissingBlock(Missing, Generic[T]):
 
 def block_key(want: Want, width_ms: int) -> Hashable:
     """What a block in buckets of that width is kept as in memory."""
-    # Ranges of one length move on together; of others, each has rows of its own.
-    length = want.span.end - want.span.start
-    return want.metric, want.key, want.span.width_ms, width_ms, length, want.distribution
+    return want.metric, want.key, want.span.width_ms, width_ms, want.distribution

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from nowline.errors import invalid
 from nowline.model.level import Level
-from nowline.model.query import DAY_MS, HOUR_MS, Aggregation, Fill, Query
+from nowline.model.query import DAY_MS, HOUR_MS, Aggregation, Fill, Query, TimeRange
 from nowline.model.series import MetricType
 from nowline.query.grid import Grid, moments_back, moved_back, of_zone
 from nowline.query.limits import check
@@ -72,6 +72,8 @@ class Plan:
         zone: Whose days the buckets are, where they are of whole days.
         compare_ms: How far back the range to compare with lies, 0 for none.
         now: The end of the second that it is.
+        family: The same for a range that moves or grows with the clock: its edges are rounded, so
+            that neither they nor its length tell.
     """
 
     metric: str
@@ -87,6 +89,7 @@ class Plan:
     fill: Fill = Fill.NONE
     compare_ms: int = 0
     now: int = field(default=ALL_TIME_MS, compare=False)
+    family: tuple[str, int] = field(default=("", 0), compare=False)
 
     @property
     def level(self) -> Level:
@@ -134,7 +137,7 @@ def plan(query: Query, now_ms: int, kept: Kept = FOR_EVER, subject: Subject = UN
     if not 1 <= query.max_points <= _MOST_POINTS:
         raise invalid("max_points", f"must be from 1 to {_MOST_POINTS}")
     start, end = range_of(query.time_range, now_ms)
-    width = _width(query, end - start, subject)
+    width, family = _width(query, end - start, subject), _family(query.time_range, start, end)
     if query.time_range.start is None:
         start = rounded(start, end)
     planned = Plan(
@@ -150,6 +153,7 @@ def plan(query: Query, now_ms: int, kept: Kept = FOR_EVER, subject: Subject = UN
         fill=query.fill,
         compare_ms=back_ms(query.compare, now_ms),
         now=second_after(now_ms),
+        family=family,
     )
     # Of what was asked: whether it is too much does not hang on how long a level is kept.
     check(planned.buckets(), compares_days=bool(planned.zone and planned.compare_ms))
@@ -169,6 +173,11 @@ def keep(planned: Plan, kept: Kept, kind: MetricType | None) -> Plan:
         width_ms=-(-planned.width_ms // level.width_ms) * level.width_ms,
         finest=level,
     )
+
+
+def _family(time_range: TimeRange, start: int, end: int) -> tuple[str, int]:
+    grows = time_range.start is not None and time_range.end is None
+    return ("from", start) if grows else ("last", end - start)
 
 
 def _width(query: Query, span_ms: int, subject: Subject) -> int:

@@ -94,8 +94,8 @@ class Question:
         plan = self.plan
         increases = reads_increases(plan.aggregation, self.kind)
         chosen = (tuple(plan.filters.items()), plan.group_by, increases, self.is_rise)
-        # A range and the one to compare with are of one length, and move on each by itself.
-        key = (*chosen, self.part.back_ms)
+        # A range and the one to compare with move on together, each over rows of its own.
+        key = (*chosen, *plan.family, self.part.back_ms)
         source = self.selection if self.keeps else None
         return Want(plan.metric, selection, span, source=source, key=key)
 

@@ -225,10 +225,23 @@ async def test_a_range_that_moves_with_the_clock_reads_only_its_edges_again(worl
         assert first.points.bucket.tolist() != again.points.bucket.tolist()
 
 
-async def test_a_range_and_the_one_to_compare_with_are_both_kept(
-    world: World, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("time_range", "compare"),
+    [
+        (TimeRange(last="20m"), "30m"),
+        # The start of a day is rounded, so its length changes with every second.
+        (TimeRange(last="1d"), None),
+        (TimeRange(last="1d"), "7d"),
+        (TimeRange(start=START - 300 * MINUTE_MS), None),
+    ],
+)
+async def test_a_range_that_moves_and_the_one_to_compare_with_are_both_kept(
+    world: World, monkeypatch: pytest.MonkeyPatch, time_range: TimeRange, compare: str | None
 ) -> None:
-    times = range(START - 60 * MINUTE_MS, NOW, 13_000)
+    times = [
+        *range(START - 2 * DAY_MS, NOW, 13_000_000),
+        *range(START - 8 * DAY_MS, NOW, 87_000_000),
+    ]
     world.take_in([Row(0, time, float(at)) for at, time in enumerate(times)])
     await world.put_away(1, START)
     spans = []
@@ -239,9 +252,9 @@ async def test_a_range_and_the_one_to_compare_with_are_both_kept(
         return await partials(selection, span)
 
     monkeypatch.setattr(world.store, "partials", noted)
-    query = msgspec.structs.replace(LATEST, time_range=TimeRange(last="20m"), compare="30m")
+    query = msgspec.structs.replace(LATEST, time_range=time_range, compare=compare)
     assert not (await world.engine.ask(query)).cached
-    assert sum(spans) > 30 * MINUTE_MS
+    assert sum(spans) > 15 * MINUTE_MS
     for seconds in (1, 2, 65):
         world.clock.advance(seconds)
         spans.clear()
@@ -249,12 +262,8 @@ async def test_a_range_and_the_one_to_compare_with_are_both_kept(
         assert sum(spans) <= 3 * MINUTE_MS
         anew = Engine(world.catalogue, world.store, world.windows, world.clock)
         expected = await anew.ask(query)
-        for told, wanted in ((again.points, expected.points), (again.compared, expected.compared)):
-            assert told is not None
-            assert wanted is not None
-            assert told.bucket.tolist() == wanted.bucket.tolist()
-            assert told.value.tolist() == pytest.approx(wanted.value.tolist())
-    assert world.engine.caches["partials"].entries >= 2
+        assert again.points.to_json() == expected.points.to_json()
+        assert again.compare() == expected.compare()
 
 
 async def test_what_is_kept_has_a_budget_and_is_counted(world: World) -> None:
