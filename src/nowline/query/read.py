@@ -12,6 +12,7 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Generic, NamedTuple
 
 from nowline.model import histogram
@@ -22,6 +23,7 @@ from nowline.model.query import SECOND_MS
 from nowline.query.beside import beside
 from nowline.query.blocks import BLOCK_TTL_MS, Block, MissingBlock, Want, block_key
 from nowline.query.cache import Cache
+from nowline.query.joining import joined
 from nowline.query.merging import T, cut, merged
 from nowline.query.recent import FreshRows, Memory, Recent
 from nowline.store.base import Span, Store
@@ -63,7 +65,8 @@ class _Job(Generic[T]):
         memory: Rows of the windows.
         fresh: Rows that the store may not have yet, where they are asked for.
         whole: The buckets to keep, `[start, end)`; empty if none.
-        known: Rows that were kept, of whole buckets and of the edge before them.
+        known: Rows that were kept of whole buckets.
+        edge: Those that were kept, by seconds, of what is before them.
         known_until: Up to where they are in `whole`; its start if there are none.
         revision: The metric's, when this began.
     """
@@ -74,6 +77,7 @@ class _Job(Generic[T]):
     fresh: FreshRows | None
     whole: tuple[int, int]
     known: list[T]
+    edge: list[T]
     known_until: int
     revision: int
 
@@ -116,7 +120,7 @@ class Reads(ABC, Generic[T]):
     def _begin(self, want: Want, memory: Memory) -> _Job[T]:
         rows, ranges = self._split(want, memory)
         whole, revision = want.whole(self._recent.start), self._blocks.revision(want.metric)
-        job = _Job(want, [], rows, self._fresh(want, memory), whole, [], whole[0], revision)
+        job = _Job(want, [], rows, self._fresh(want, memory), whole, [], [], whole[0], revision)
         if not len(want.selection.series):
             return job
         width = want.span.width_ms
@@ -142,13 +146,12 @@ class Reads(ABC, Generic[T]):
         The start of a range that moves with the clock moves through a bucket: without this it
         would be read anew at every step.
         """
-        width = job.want.span.width_ms
-        if width == SECOND_MS or not _in_seconds(edge):
+        if job.want.span.width_ms == SECOND_MS or not _in_seconds(edge):
             return False
         block = self._block(job.want, SECOND_MS, edge)
         if block is None:
             return False
-        job.known.append(_coarse(block.rows, width))
+        job.edge.append(block.rows)
         return True
 
     def _block(self, want: Want, width_ms: int, wanted: tuple[int, int]) -> Block[T] | None:
@@ -184,7 +187,9 @@ class Reads(ABC, Generic[T]):
     async def _end(
         self, job: _Job[T], loaded: dict[_Load, dict[int, Loaded[T]] | Exception]
     ) -> Read[T] | Exception:
-        stored, rest = list(job.known), []
+        width = job.want.span.width_ms
+        stored, rest = list(job.known), list(job.memory)
+        stored.extend([await self._coarse(each, width) for each in job.edge])
         for load in job.loads:
             answers = loaded[load]
             if isinstance(answers, Exception):
@@ -192,25 +197,29 @@ class Reads(ABC, Generic[T]):
             own = answers[id(job.want.selection)]
             missed = self._missed(job, own, load.span)
             rows = own.rows
-            if load.span.width_ms != job.want.span.width_ms:
+            if load.span.width_ms != width:
                 self._keep(job, load.span.width_ms, (load.span.start, load.span.end), rows)
-                rows = _coarse(rows, job.want.span.width_ms)
-                missed = [_coarse(each, job.want.span.width_ms) for each in missed]
+                rows = await self._coarse(rows, width)
+                missed = [await self._coarse(each, width) for each in missed]
             stored.append(rows)
             rest.extend(missed)
-        width = job.want.span.width_ms
-        rows = await self._merged(stored, width)
         if job.known_until < job.whole[1]:
+            rows = await self._joined(stored, width)
             self._keep(job, width, job.whole, rows)
-        parts = [rows]
-        parts.extend(rest)
-        parts.extend(job.memory)
-        return Read(await self._merged(parts, width), bool(job.known))
+            stored = [rows]
+        stored.extend(rest)
+        return Read(await self._joined(stored, width), bool(job.known))
 
-    async def _merged(self, parts: Sequence[T], width_ms: int) -> T:
+    async def _joined(self, parts: Sequence[T], width_ms: int) -> T:
         if len(parts) == 1:
             return parts[0]
-        return await beside(sum(len(part) for part in parts), self._merge, parts, width_ms)
+        merge = partial(self._merge, width_ms=width_ms)
+        return await beside(sum(len(part) for part in parts), joined, parts, merge)
+
+    async def _coarse(self, rows: T, width_ms: int) -> T:
+        """The same rows in wider buckets."""
+        wider = replace(rows, bucket=rows.bucket // width_ms * width_ms)
+        return await beside(len(rows), self._merge, [wider], width_ms)
 
     def _keep(self, job: _Job[T], width_ms: int, within: tuple[int, int], rows: T) -> None:
         """Keep the rows of these buckets, unless the past has changed since they were asked for."""
@@ -288,11 +297,6 @@ class BinReads(Reads[Bins]):
 
     def _merge(self, parts: Sequence[Bins], width_ms: int) -> Bins:  # noqa: ARG002
         return histogram.merge(parts)
-
-
-def _coarse(rows: T, width_ms: int) -> T:
-    """The same rows in wider buckets; merge them before use."""
-    return replace(rows, bucket=rows.bucket // width_ms * width_ms)
 
 
 def _in_seconds(edge: tuple[int, int]) -> bool:

@@ -52,19 +52,30 @@ samples = st.lists(
 )
 
 
-@given(samples)
-def test_rises_of_any_samples(listed: list[tuple[int, int, float]]) -> None:
+@given(samples, samples, st.permutations([0, 1, 0]))
+def test_rises_of_any_samples(
+    listed: list[tuple[int, int, float]],
+    earlier: list[tuple[int, int, float]],
+    group: list[int],
+) -> None:
     expected: dict[tuple[int, int], float] = {}
+    # Of each series one value of the time before, if there is any.
+    before = {key: (key, time - 100, value) for key, time, value in sorted(earlier)}
     for series in range(3):
-        ends = {time // 10 * 10: value for key, time, value in sorted(listed) if key == series}
-        buckets = sorted(ends)
-        for before, bucket in pairwise(buckets):
-            rise = ends[bucket] - ends[before]
-            place = series % 2, bucket
+        ends = {-1: before[series][2]} if series in before else {}
+        ends |= {time // 10 * 10: value for key, time, value in sorted(listed) if key == series}
+        for last, bucket in pairwise(sorted(ends)):
+            rise = ends[bucket] - ends[last]
+            place = group[series], bucket
             more = rise if rise >= 0 else ends[bucket]
             expected[place] = expected.get(place, 0.0) + more
-    found = risen(rows(*listed), empty(), [0, 1, 0])
+    found = risen(rows(*listed), rows(*before.values()), group)
     assert found == [(*place, amount) for place, amount in sorted(expected.items())]
+
+
+def test_a_rise_beyond_the_greatest_double_is_infinite() -> None:
+    now = rows((0, 10, -1e308), (0, 20, 1e308), (1, 10, 1.0), (1, 20, 3.0))
+    assert risen(now, empty(), [0, 1]) == [(0, 20, np.inf), (1, 20, 2.0)]
 
 
 @pytest.mark.parametrize(
