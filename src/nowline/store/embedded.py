@@ -13,7 +13,7 @@ import logging
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -229,18 +229,13 @@ class EmbeddedStore(Store):
         Raises:
             NowlineError: Files could not be merged; all that does not need those was done.
         """
-        # First, as on a full disk nothing else can be done before.
-        async with self._keeping:
-            await self._drop_old(now_ms)
-        if self._state.pending.since <= now_ms - _MOST_AGE_MS:
-            await self.flush()
         failures: list[Exception] = []
+        if self._state.pending.since <= now_ms - _MOST_AGE_MS:
+            failures += await _failure_of(self.flush())
         async with self._keeping:
+            failures += await _failure_of(self._drop_old(now_ms))
             for work in tiers.due(self._state.manifest, now_ms):
-                try:
-                    await self._compact(work)
-                except (DamagedFileError, OSError) as error:
-                    failures.append(error)
+                failures += await _failure_of(self._compact(work))
         if failures:
             raise NowlineError(Code.UNAVAILABLE, str(failures[0]))
 
@@ -408,3 +403,12 @@ class EmbeddedStore(Store):
                 if self._state.manifest is state.manifest:
                     raise NowlineError(Code.UNAVAILABLE, f"{error.filename} is missing") from error
         raise NowlineError(Code.UNAVAILABLE, "The files of the store change all the time.")
+
+
+async def _failure_of(work: Awaitable[object]) -> list[Exception]:
+    """Why it could not be done, if it could not: a full disk must not keep old files from going."""
+    try:
+        await work
+    except (DamagedFileError, OSError, duckdb.Error) as error:
+        return [error]
+    return []

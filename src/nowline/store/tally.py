@@ -16,6 +16,7 @@ from nowline.store.blockfile import Columns
 
 # About 32 MB of counts.
 _MOST_PLACES = 1 << 22
+_ROWS_AT_A_TIME = 1 << 19
 
 
 class Tally:
@@ -29,8 +30,9 @@ class Tally:
         self._shape = shape
         self._least = 0
         self._counts = np.zeros((shape.places, 0), np.int64)
-        # What would take too many places, merged in the end.
+        # What would take too many places, merged whenever it has doubled.
         self._apart: list[Bins] = []
+        self._merged = 0
 
     def add_rows(self, groups: Ints, rows: Columns) -> None:
         """Add raw rows."""
@@ -59,7 +61,10 @@ class Tally:
             return
         _, bucket = self._shape.at(number)
         ones = np.ones(len(code), np.int64) if count is None else count
-        self._apart = [histogram.merge([*self._apart, Bins(groups, bucket, code, ones)])]
+        self._apart.append(Bins(groups, bucket, code, ones))
+        if sum(map(len, self._apart)) > 2 * self._merged + _ROWS_AT_A_TIME:
+            self._apart = [histogram.merge(self._apart)]
+            self._merged = len(self._apart[0])
 
     def _has_room(self, least: int, greatest: int) -> bool:
         """Whether there are places for these bins, made if they are not too many."""

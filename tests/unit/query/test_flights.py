@@ -15,7 +15,7 @@ from nowline.model.query import MINUTE_MS, Aggregation, Query, TimeRange
 from nowline.query.answers import Answer
 from nowline.store.base import Span
 from nowline.store.catalogue import Selection
-from nowline.store.duckdb import DuckDBStore
+from nowline.store.embedded import EmbeddedStore
 from reference import Row
 from worlds import FOR_EVER, NOW, START, World
 
@@ -63,7 +63,7 @@ class Gate:
 
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
-    store = await DuckDBStore.open(tmp_path / "store.duckdb", FOR_EVER)
+    store = await EmbeddedStore.open(tmp_path / "store.duckdb", FOR_EVER)
     world = World(store)
     world.take_in([Row(0, START - MINUTE_MS, 1.0), Row(1, NOW - 5_000, 10.0)])
     await world.put_away(1, 0)
