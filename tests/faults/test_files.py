@@ -42,8 +42,8 @@ def test_nobody_else_may_read_what_it_writes(data_dir: Path) -> None:
     assert set(modes.values()) == {0}
 
 
-def remove(folder: Path, pattern: str) -> None:
-    parts = list(folder.glob(pattern))
+def remove(folder: Path, *patterns: str) -> None:
+    parts = [part for pattern in patterns for part in folder.glob(pattern)]
     assert parts
     for part in parts:
         part.unlink()
@@ -76,7 +76,7 @@ def test_without_its_store_a_server_has_what_the_log_holds_and_skips_nothing(
         with server.ingest() as sender:
             accept(sender, {"name": "old", "value": 1, "tags": {"k": "v"}})
         server.kill()
-        remove(data_dir, "*.duckdb*")
+        remove(data_dir, "nowline.duckdb*", "nowline.segments/*")
         server.start()
         with server.ingest() as sender, server.alice() as reader:
             accept(sender, {"name": "new", "value": 1}, {"name": "old", "value": 1})
@@ -84,7 +84,7 @@ def test_without_its_store_a_server_has_what_the_log_holds_and_skips_nothing(
             assert counted(reader, "old", 2) == 2
         assert server.stop() == 0
         # By now the log holds nothing of these any more, but its offsets went on.
-        remove(data_dir, "*.duckdb*")
+        remove(data_dir, "nowline.duckdb*", "nowline.segments/*")
         server.start()
         with server.ingest() as sender, server.alice() as reader:
             accept(sender, {"name": "newest", "value": 1})

@@ -30,7 +30,9 @@ SETTINGS: Final = "nowline.toml"
 SIGNING_KEY: Final = "secret.key"
 
 _FILES = (STORE, LOG, DOCUMENTS, SETTINGS, SIGNING_KEY)
-_SEGMENT = re.compile(rf"{re.escape(SEGMENTS)}/[A-Za-z0-9][A-Za-z0-9_-]*\.parquet")
+_SEGMENT = re.compile(
+    rf"{re.escape(SEGMENTS)}/[A-Za-z0-9][A-Za-z0-9_-]*{re.escape(segments.FILE_ENDING)}"
+)
 _CHUNK = 1 << 20
 _MOST_MANIFEST = 64 << 20
 

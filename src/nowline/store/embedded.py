@@ -227,7 +227,7 @@ class EmbeddedStore(Store):
         """Write what has waited for long, merge files, drop what is kept no longer.
 
         Raises:
-            NowlineError: Files could not be merged; all that does not need those was done.
+            NowlineError: Some of it failed; all the rest was done.
         """
         failures: list[Exception] = []
         if self._state.pending.since <= now_ms - _MOST_AGE_MS:

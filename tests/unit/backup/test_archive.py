@@ -16,8 +16,8 @@ FILES = {
     "documents.sqlite": b"d" * 512,
     "log.sqlite": b"",
     "nowline.duckdb": b"r" * 3_000_000,
-    "nowline.segments/20000-raw-0a1b.parquet": b"s" * 511,
-    "nowline.segments/20001-1m-bins-0a1b.parquet": b"t" * 513,
+    "nowline.segments/20000-raw-0a1b.nlb": b"s" * 511,
+    "nowline.segments/20001-1m-bins-0a1b.nlb": b"t" * 513,
     "nowline.toml": "# é\n".encode(),
 }
 
@@ -105,8 +105,8 @@ def test_every_changed_byte_is_noticed(packed: bytes, tmp_path: Path) -> None:
         "../log.sqlite",
         "/etc/passwd",
         "nowline.segments/../secret.key",
-        "nowline.segments/a/b.parquet",
-        "nowline.segments/.parquet",
+        "nowline.segments/a/b.nlb",
+        "nowline.segments/.nlb",
         "nowline.lock",
         "./log.sqlite",
     ],

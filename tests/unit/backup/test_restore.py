@@ -52,7 +52,7 @@ def restored(file: Path, data_dir: Path, store: Path | None = None, *, replace: 
 
 def occupied(folder: Path) -> dict[str, tuple[int, bytes]]:
     (folder / "nowline.segments").mkdir(parents=True)
-    (folder / "nowline.segments/1-raw.parquet").write_text("old rows")
+    (folder / "nowline.segments/1-raw.nlb").write_text("old rows")
     (folder / "log.sqlite").write_text("old log")
     return content(folder)
 

@@ -13,6 +13,7 @@ from nowline.store import copying, segments
 from nowline.store.base import Append, Rows, Span
 from nowline.store.catalogue import Metric, NewSeries
 from nowline.store.embedded import EmbeddedStore
+from nowline.store.registry import Progress
 from reference import Row, columns, selection
 from stores import FOREVER
 
@@ -115,14 +116,14 @@ async def test_a_store_at_rest_is_copied_as_it_is(store: EmbeddedStore, tmp_path
     path = tmp_path / "in use" / "it's.duckdb"
     before = path.read_bytes()
     progress = copying.copy_at_rest(path, empty(tmp_path / "copy"))
-    assert progress == copying.Progress(LOG, 12)
+    assert progress == Progress(LOG, 12, START + 2 * DAY_MS)
     assert await counts(tmp_path / "copy") == (12, [100_300] * 4)
     assert path.read_bytes() == before
 
 
 def test_no_store_leaves_no_copy(tmp_path: Path) -> None:
     folder = empty(tmp_path / "copy")
-    assert copying.copy_at_rest(tmp_path / "none", folder) == copying.Progress("", 0)
+    assert copying.copy_at_rest(tmp_path / "none", folder) == Progress()
     assert list(folder.iterdir()) == []
 
 
