@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nowline.model.partials import Ints, Partials, empty, merge
+from nowline.model.partials import Ints, Partials, empty, merge, sums
 
 # A table that is mostly empty takes longer to fill than its few rows take to sort.
 _MOST_PLACES_A_ROW = 4
@@ -75,10 +75,12 @@ class Table:
 
     Args:
         shape: Which there are.
+        sums_only: Whether nothing but counts and sums is of use: the rest is zero then.
     """
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: Shape, *, sums_only: bool = False) -> None:
         self._shape = shape
+        self._sums_only = sums_only
         self._count = np.zeros(shape.places, np.int64)
         self._total = np.zeros(shape.places)
         self._low = np.full(shape.places, np.inf)
@@ -97,6 +99,8 @@ class Table:
         # A sum beyond the greatest double is infinite, and told as null.
         with np.errstate(over="ignore"):
             np.add.at(self._total, place, rows.total)
+        if self._sums_only:
+            return
         np.minimum.at(self._low, place, rows.low)
         np.maximum.at(self._high, place, rows.high)
         np.maximum.at(self._last_at, place, rows.last_at)
@@ -108,6 +112,8 @@ class Table:
         """The places that have rows, ordered by key, then bucket."""
         place = np.flatnonzero(self._count)
         key, bucket = self._shape.at(place)
+        if self._sums_only:
+            return sums(key, bucket, self._count[place], self._total[place])
         return Partials(
             key=key,
             bucket=bucket,

@@ -63,6 +63,12 @@ def empty() -> Partials:
     return Partials(ints, ints, ints, floats, floats, floats, floats, ints)
 
 
+def sums(key: Ints, bucket: Ints, count: Ints, total: Floats) -> Partials:
+    """Partials of which nothing but counts and sums is of use: the rest is zero."""
+    floats, ints = np.broadcast_to(0.0, len(key)), np.broadcast_to(np.int64(0), len(key))
+    return Partials(key, bucket, count, total, floats, floats, floats, ints)
+
+
 def fold(key: Ints, time: Ints, value: Floats, width_ms: int) -> Partials:
     """Partials of raw rows, one per key and bucket of `width_ms`, ordered by key, then bucket."""
     count = np.ones(len(key), np.int64)

@@ -30,6 +30,7 @@ class Want:
         selection: Series by group.
         span: The range, and the width of the buckets to read in.
         distribution: Whether the metric is a distribution; only bins ask for it.
+        sums_only: Whether of partials only counts and sums are of use.
         source: What the selection was made from; while that is the same object, so are its series.
         key: Tells selections of the same source apart, and ranges that do not move on together.
     """
@@ -38,6 +39,7 @@ class Want:
     selection: Selection
     span: Span
     distribution: bool = False
+    sums_only: bool = False
     source: object = None
     key: Hashable = None
 
@@ -151,4 +153,5 @@ class MissingBlock(Missing, Generic[T]):
 
 def block_key(want: Want, width_ms: int) -> Hashable:
     """What a block in buckets of that width is kept as in memory."""
-    return want.metric, want.key, want.span.width_ms, width_ms, want.distribution
+    widths = want.span.width_ms, width_ms
+    return want.metric, want.key, widths, want.distribution, want.sums_only

@@ -14,7 +14,7 @@ from nowline.model.series import MetricType
 from nowline.query.blocks import Want
 from nowline.query.limits import check_cells
 from nowline.query.plan import ALL_TIME_MS, Part, Plan
-from nowline.query.values import reads_increases, rises, value_of
+from nowline.query.values import reads_increases, reads_sums, rises, value_of
 from nowline.store.base import Span
 from nowline.store.catalogue import Catalogue, Selection
 
@@ -50,7 +50,8 @@ class Question:
         if self.plan.aggregation.quantile is not None:
             return []
         if not self.is_rise:
-            return [self._want(self.selection, self._span())]
+            sums_only = reads_sums(self.plan.aggregation)
+            return [replace(self._want(self.selection, self._span()), sums_only=sums_only)]
         series = self.selection.series
         each = Selection(series, np.arange(len(series)), [{} for _ in series])
         before = Want(self.plan.metric, each, self._span_before())

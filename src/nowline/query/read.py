@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Generic, NamedTuple
 
@@ -53,6 +53,19 @@ class _Load(NamedTuple):
 
     span: Span
     distribution: bool
+
+
+@dataclass(slots=True)
+class _Shared:
+    """Whose rows one call of the store is to tell, and whether counts and sums are enough."""
+
+    selections: dict[int, Selection] = field(default_factory=dict)
+    sums_only: bool = True
+
+    def add(self, want: Want) -> None:
+        """One want more."""
+        self.selections[id(want.selection)] = want.selection
+        self.sums_only = self.sums_only and want.sums_only
 
 
 @dataclass(slots=True)
@@ -104,10 +117,10 @@ class Reads(ABC, Generic[T]):
         # Nothing is awaited before all have begun: meanwhile the windows may let go of rows.
         memory = Memory(self._recent, [want.selection for want in wants])
         jobs = [self._begin(want, memory) for want in wants]
-        shared: dict[_Load, dict[int, Selection]] = {}
+        shared: dict[_Load, _Shared] = {}
         for job in jobs:
             for load in job.loads:
-                shared.setdefault(load, {})[id(job.want.selection)] = job.want.selection
+                shared.setdefault(load, _Shared()).add(job.want)
         loaded = await self._answers(shared)
         return [await self._end(job, loaded) for job in jobs]
 
@@ -164,7 +177,7 @@ class Reads(ABC, Generic[T]):
         return None if found is None else found.cut(*wanted)
 
     async def _answers(
-        self, shared: dict[_Load, dict[int, Selection]]
+        self, shared: dict[_Load, _Shared]
     ) -> dict[_Load, dict[int, Loaded[T]] | Exception]:
         """What the store has for each of the loads; one alone is asked for in this task."""
         if len(shared) == 1:
@@ -172,13 +185,13 @@ class Reads(ABC, Generic[T]):
         answers = await asyncio.gather(*map(self._answer, shared, shared.values()))
         return dict(zip(shared, answers, strict=True))
 
-    async def _answer(
-        self, load: _Load, selections: dict[int, Selection]
-    ) -> dict[int, Loaded[T]] | Exception:
+    async def _answer(self, load: _Load, shared: _Shared) -> dict[int, Loaded[T]] | Exception:
         """What the store has for each of the selections, in one call."""
+        selections: dict[int, Selection] = shared.selections
         try:
             async with self._free:
-                loaded = await self._load(merged([*selections.values()]), load)
+                selection = merged([*selections.values()])
+                loaded = await self._load(selection, load, sums_only=shared.sums_only)
         except Exception as error:  # noqa: BLE001 - it is told to those whom it concerns
             return error
         rows = cut(loaded.rows, [len(each.tags) for each in selections.values()])
@@ -239,7 +252,7 @@ class Reads(ABC, Generic[T]):
         """Rows of the windows, and the ranges that the store has to tell, in order."""
 
     @abstractmethod
-    async def _load(self, selection: Selection, load: _Load) -> Loaded[T]:
+    async def _load(self, selection: Selection, load: _Load, *, sums_only: bool) -> Loaded[T]:
         """Ask the store."""
 
     @abstractmethod
@@ -265,8 +278,10 @@ class PartialReads(Reads[Partials]):
         newest = memory.partials(want.selection, hot_start, hot_end, width)
         return [newest], [(start, hot_start), (hot_end, end)]
 
-    async def _load(self, selection: Selection, load: _Load) -> Loaded[Partials]:
-        return Loaded(await self._store.partials(selection, load.span), 0)
+    async def _load(
+        self, selection: Selection, load: _Load, *, sums_only: bool
+    ) -> Loaded[Partials]:
+        return Loaded(await self._store.partials(selection, load.span, sums_only=sums_only), 0)
 
     def _missed(self, job: _Job[Partials], loaded: Loaded[Partials], span: Span) -> list[Partials]:  # noqa: ARG002
         return []
@@ -286,7 +301,13 @@ class BinReads(Reads[Bins]):
     def _fresh(self, want: Want, memory: Memory) -> FreshRows | None:
         return memory.fresh.selected(want.selection)
 
-    async def _load(self, selection: Selection, load: _Load) -> Loaded[Bins]:
+    async def _load(
+        self,
+        selection: Selection,
+        load: _Load,
+        *,
+        sums_only: bool,  # noqa: ARG002 - bins have counts only
+    ) -> Loaded[Bins]:
         binned = await self._store.bins(selection, load.span, distribution=load.distribution)
         return Loaded(binned.bins, binned.offset)
 

@@ -28,6 +28,11 @@ def reads_increases(aggregation: Aggregation, kind: MetricType | None) -> bool:
     return cumulative and aggregation in {Aggregation.SUM, Aggregation.RATE}
 
 
+def reads_sums(aggregation: Aggregation) -> bool:
+    """Whether counts and sums are all that its values are made of, but for the rise of gauges."""
+    return aggregation in {Aggregation.AVG, Aggregation.SUM, Aggregation.COUNT, Aggregation.RATE}
+
+
 def value_of(
     rows: Partials,
     aggregation: Aggregation,

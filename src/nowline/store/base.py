@@ -150,11 +150,18 @@ class Store(ABC):
         """The newest raw row of each of these series with a time before `time`, if any."""
 
     @abstractmethod
-    async def partials(self, selection: Selection, span: Span) -> Partials:
+    async def partials(
+        self, selection: Selection, span: Span, *, sums_only: bool = False
+    ) -> Partials:
         """Partials of the selected rows by group and bucket, ordered by group, then bucket.
 
         Reads the coarsest level whose buckets the span's buckets and edges are made of, so the
         answer is that of the raw rows.
+
+        Args:
+            selection: The series by group.
+            span: The range and bucket width.
+            sums_only: Whether counts and sums are all that is of use: the rest may be anything.
         """
 
     @abstractmethod

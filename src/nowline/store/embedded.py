@@ -15,7 +15,7 @@ import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -33,7 +33,6 @@ from nowline.store import (
     distributions,
     flushing,
     formats,
-    hot,
     inspection,
     registry,
     scan,
@@ -42,11 +41,12 @@ from nowline.store import (
     tiers,
 )
 from nowline.store.base import Append, Binned, Rows, Span, Store, StoreState
-from nowline.store.blockfile import DamagedFileError, Reader
+from nowline.store.blockfile import DamagedFileError
 from nowline.store.catalogue import Catalogue, NewSeries, Selection
 from nowline.store.pending import Pending
 from nowline.store.readers import Readers
 from nowline.store.scan import Chosen, Scan, Source
+from nowline.store.state import State
 
 T = TypeVar("T")
 
@@ -63,34 +63,6 @@ _NOTHING = Pending(registry.Progress())
 _NO_ROWS = Rows(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class _State:
-    """What there is as of one moment.
-
-    Attributes:
-        manifest: The files.
-        flushing: Rows on their way to files.
-        pending: Rows in memory, and what else is not on disk yet.
-    """
-
-    manifest: segments.Manifest
-    flushing: Pending
-    pending: Pending
-
-    @property
-    def runs(self) -> tuple[hot.Run, ...]:
-        """All rows that are not in files."""
-        return self.flushing.runs + self.pending.runs
-
-    def source(self, readers: Readers, is_abandoned: Callable[[], bool]) -> Source:
-        """All of it, to be read."""
-
-        def files(kind: segments.Kind, start: int, end: int) -> list[Reader]:
-            return [readers.of(segment) for segment in self.manifest.segments_in(kind, start, end)]
-
-        return Source(self.runs, files, is_abandoned, self.pending.progress.offset)
 
 
 class EmbeddedStore(Store):
@@ -117,7 +89,7 @@ class EmbeddedStore(Store):
         manifest = registry.read_manifest(db)
         self._files = Readers(self._folder)
         self._durable = registry.read_progress(db)
-        self._state = _State(manifest, _NOTHING, Pending(self._durable))
+        self._state = State(manifest, _NOTHING, Pending(self._durable))
         self._distributions = distributions.of(registry.read_catalogue(db)[1])
         self._appending = asyncio.Lock()
         self._flushing = asyncio.Lock()
@@ -206,11 +178,17 @@ class EmbeddedStore(Store):
             np.concatenate((recent.value, older.value)),
         )
 
-    async def partials(self, selection: Selection, span: Span) -> Partials:
+    async def partials(
+        self, selection: Selection, span: Span, *, sums_only: bool = False
+    ) -> Partials:
         """Partials of the selected rows by group and bucket."""
         if not len(selection.series):
             return partials.empty()
-        return await self._read(lambda source: Scan(source, selection, span).partials())
+
+        def read(source: Source) -> Partials:
+            return Scan(source, selection, span).partials(sums_only=sums_only)
+
+        return await self._read(read)
 
     async def bins(self, selection: Selection, span: Span, *, distribution: bool) -> Binned:
         """Histogram bins of the selected rows by group and bucket."""
@@ -390,7 +368,7 @@ class EmbeddedStore(Store):
         except asyncio.CancelledError:
             abandoned.set()
             raise
-        except DamagedFileError as error:
+        except (DamagedFileError, OSError) as error:
             raise NowlineError(Code.UNAVAILABLE, str(error)) from error
 
     def _settled(self, work: Callable[[Source], T], is_abandoned: Callable[[], bool]) -> T:

@@ -164,7 +164,13 @@ class PostgresStore(Store):
         """The newest raw row of each of these series before `time`."""
         return await self._rows(_LAST_BEFORE, [series.tolist(), time])
 
-    async def partials(self, selection: Selection, span: Span) -> Partials:
+    async def partials(
+        self,
+        selection: Selection,
+        span: Span,
+        *,
+        sums_only: bool = False,  # noqa: ARG002 - the other columns cost it little
+    ) -> Partials:
         """Partials of the selected rows by group and bucket."""
         columns = None
         if len(selection.series):

@@ -94,7 +94,7 @@ def read_progress(db: duckdb.DuckDBPyConnection) -> Progress:
 
 
 def read_manifest(db: duckdb.DuckDBPyConnection) -> Manifest:
-    """Which files there are, in the order in which they were written."""
+    """Which files there are, in the order in which their rows came."""
     sql = "SELECT level, binned, day, name, rows, size, oldest FROM files ORDER BY number"
     rows = db.execute(sql).fetchall()
     return Manifest(tuple(Segment(Kind(Level(row[0]), row[1]), *row[2:]) for row in rows))
@@ -110,10 +110,11 @@ def read_catalogue(db: duckdb.DuckDBPyConnection) -> tuple[list[Metric], list[Ne
 
 
 def enter(db: duckdb.DuckDBPyConnection, gone: Iterable[Segment], new: Sequence[Segment]) -> None:
-    """Put files in the place of others; inside a transaction."""
-    for segment in gone:
-        db.execute("DELETE FROM files WHERE name = ?", [segment.name])
+    """Put a file in the place of others, or files at the end; inside a transaction."""
     first = db.execute("SELECT coalesce(max(number), 0) + 1 FROM files").fetchall()[0][0]
+    delete = "DELETE FROM files WHERE name = ? RETURNING number"
+    for segment in gone:
+        ((first,),) = db.execute(delete, [segment.name]).fetchall()
     for number, s in enumerate(new, start=first):
         row = [number, s.kind.level.value, s.kind.binned, s.day, s.name, s.rows, s.size, s.oldest]
         db.execute("INSERT INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)

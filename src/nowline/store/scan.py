@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from nowline.model.grouping import Shape, Table, grouped
 from nowline.model.histogram import Bins
 from nowline.model.level import BINNED, Level
-from nowline.model.partials import Ints, Partials
+from nowline.model.partials import Ints, Partials, sums
 from nowline.store import rolling
 from nowline.store.base import Rows, Span
 from nowline.store.blockfile import Columns, Reader
@@ -168,14 +168,15 @@ class Scan:
         groups = int(selection.group.max()) + 1
         self._shape = Shape(0, groups, first, max(0, last - first), span.width_ms)
 
-    def partials(self) -> Partials:
-        """Partials by group and bucket, ordered."""
-        parts = cover(self._span, list(Level))
+    def partials(self, *, sums_only: bool = False) -> Partials:
+        """Partials by group and bucket, ordered; see `Store.partials`."""
+        names = _SUMS if sums_only else _PARTIAL
+        pieces = self._partials(cover(self._span, list(Level)), names)
         if self._shape.places > _MOST_PLACES:
-            return self._grouped(parts)
-        table = Table(self._shape)
-        for _, groups, columns in self._partials(parts):
-            table.add(_as_partials(groups, columns))
+            return self._grouped(pieces)
+        table = Table(self._shape, sums_only=sums_only)
+        for piece in pieces:
+            table.add(piece)
         return table.rows()
 
     def bins(self, *, distribution: bool) -> Bins:
@@ -187,26 +188,29 @@ class Scan:
             add(groups, columns)
         return tally.bins()
 
-    def _grouped(self, parts: Sequence[Part]) -> Partials:
+    def _grouped(self, every: Iterator[Partials]) -> Partials:
         """The same where most places are empty, or have few rows."""
         pieces: list[Partials] = []
         rows = 0
-        for _, groups, columns in self._partials(parts):
-            pieces.append(_as_partials(groups, columns))
-            rows += len(groups)
+        for piece in every:
+            pieces.append(piece)
+            rows += len(piece)
             if rows > _ROWS_AT_A_TIME:
                 pieces = [grouped(pieces, self._span.width_ms)]
                 rows = len(pieces[0])
         return grouped(pieces, self._span.width_ms)
 
-    def _partials(self, parts: Sequence[Part]) -> Iterator[_Piece]:
+    def _partials(self, parts: Sequence[Part], names: Sequence[str]) -> Iterator[Partials]:
         for part in parts:
             is_raw = part.level is Level.RAW
-            names = ("time", "value") if is_raw else _PARTIAL
-            yield from self._of_files(part, Kind(part.level), names)
+            wanted = ("time", "value") if is_raw else names
+            for _, groups, columns in self._of_files(part, Kind(part.level), wanted):
+                yield _as_partials(groups, columns)
             for run in self._source.runs:
                 if run.is_kept_raw or not is_raw:
-                    yield from self._of_run(part, run.rows if is_raw else run.minutes)
+                    rows = run.rows if is_raw else run.minutes
+                    for _, groups, columns in self._of_run(part, rows):
+                        yield _as_partials(groups, columns)
 
     def _bins(self, parts: Sequence[Part]) -> Iterator[_Piece]:
         for part in parts:
@@ -231,6 +235,7 @@ _Piece: TypeAlias = tuple[Part, Ints, Columns]
 """Groups and columns of rows of one part of a range."""
 _EMPTY = np.empty(0, np.int64)
 _RAW = ("series", "time", "value")
+_SUMS = ("time", "count", "total")
 _PARTIAL = ("time", "count", "total", "low", "high", "last", "after")
 
 
@@ -262,6 +267,8 @@ def _as_partials(groups: Ints, columns: Columns) -> Partials:
         value = columns["value"]
         ones = np.ones(len(value), np.int64)
         return Partials(groups, time, ones, value, value, value, value, time)
+    if "low" not in columns:
+        return sums(groups, time, columns["count"], columns["total"])
     total, low, high, last = (columns[name] for name in ("total", "low", "high", "last"))
     count, last_at = columns["count"], time + columns["after"]
     return Partials(groups, time, count, total, low, high, last, last_at)

@@ -110,7 +110,7 @@ Place: TypeAlias = tuple[Kind, int]
 
 @dataclass(frozen=True)
 class Manifest:
-    """The segments there are, in the order in which they were written."""
+    """The segments there are, in the order in which their rows came."""
 
     segments: tuple[Segment, ...] = ()
 
@@ -127,10 +127,12 @@ class Manifest:
         return [s for s in self._by_kind.get(kind, ()) if s.start < end and start < s.end]
 
     def with_changes(self, gone: Iterable[Segment], new: Iterable[Segment]) -> Manifest:
-        """Without some segments, and with others in their place."""
+        """Without some segments, and with others where the last of them was, or at the end."""
         names = {segment.name for segment in gone}
-        left = [segment for segment in self.segments if segment.name not in names]
-        return Manifest((*left, *new))
+        is_gone = [segment.name in names for segment in self.segments]
+        at = len(is_gone) - is_gone[::-1].index(True) if any(is_gone) else len(is_gone)
+        parts = self.segments[:at], new, self.segments[at:]
+        return Manifest(tuple(s for part in parts for s in part if s.name not in names))
 
     @cached_property
     def _by_kind(self) -> dict[Kind, list[Segment]]:

@@ -11,6 +11,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 from nowline.model.query import DAY_MS
 from nowline.store.segments import Manifest, Place, Segment
@@ -37,7 +38,7 @@ def due(manifest: Manifest, now_ms: int) -> list[Work]:
     """What is to be merged now, small work first."""
     found = []
     for place, segments in manifest.by_place.items():
-        small = [segment for segment in segments if segment.rows <= _MOST_ROWS]
+        small = [*takewhile(lambda segment: segment.rows <= _MOST_ROWS, reversed(segments))][::-1]
         is_over = place[1] * DAY_MS + place[0].stretch_ms + _QUIET_MS <= now_ms
         if chosen := (_all_of(small) if is_over else []) or _of_a_size(small):
             found.append(Work(place, tuple(chosen)))
@@ -51,10 +52,14 @@ def _all_of(segments: Sequence[Segment]) -> Sequence[Segment]:
 
 
 def _of_a_size(segments: Sequence[Segment]) -> Sequence[Segment]:
-    """The segments up to the least size of which there are many."""
+    """The segments up to the least size of which there are many.
+
+    And those between them, so that of equal times the rows that came first stay first.
+    """
     sizes = Counter(map(_size_class, segments))
     many = min((size for size, count in sizes.items() if count >= FAN_IN), default=-1)
-    return [segment for segment in segments if _size_class(segment) <= many]
+    at = [n for n, segment in enumerate(segments) if _size_class(segment) <= many]
+    return segments[at[0] : at[-1] + 1] if at else []
 
 
 def _size_class(segment: Segment) -> int:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from litestar import Litestar, Request, asgi, get, post, websocket
 from litestar.connection import WebSocket
-from litestar.types import Receive, Scope, Send
+from litestar.types import ControllerRouterHandler, Receive, Scope, Send
 
 from nowline.api.guard import admit_stream, principal_of, security_headers, undeclared
 from nowline.auth.policy import Action
@@ -120,7 +120,7 @@ def test_a_route_that_declares_nothing_is_found() -> None:
     assert undeclared(bare(public, read, stream)) == []
 
 
-def bare(*routes: Any) -> Litestar:
+def bare(*routes: ControllerRouterHandler) -> Litestar:
     """An app that leaves the process's logging as it is."""
     return Litestar(routes, openapi_config=None, logging_config=None)
 

@@ -192,9 +192,9 @@ async def test_what_was_read_while_a_late_row_came_is_not_kept(
     await world.put_away(1, 0)
     partials = world.store.partials
 
-    async def overtaken(selection: Selection, span: Span) -> Partials:
+    async def overtaken(selection: Selection, span: Span, *, sums_only: bool = False) -> Partials:
         """Answer with what there was before a late row was stored."""
-        found = await partials(selection, span)
+        found = await partials(selection, span, sums_only=sums_only)
         world.take_in([Row(0, START - MINUTE_MS, 2.0)])
         await world.put_away(1, 0)
         return found
@@ -247,9 +247,9 @@ async def test_a_range_that_moves_and_the_one_to_compare_with_are_both_kept(
     spans = []
     partials = world.store.partials
 
-    async def noted(selection: Selection, span: Span) -> Partials:
+    async def noted(selection: Selection, span: Span, *, sums_only: bool = False) -> Partials:
         spans.append(span.end - span.start)
-        return await partials(selection, span)
+        return await partials(selection, span, sums_only=sums_only)
 
     monkeypatch.setattr(world.store, "partials", noted)
     query = msgspec.structs.replace(LATEST, time_range=time_range, compare=compare)
@@ -312,9 +312,9 @@ async def test_a_batch_reads_a_range_once_however_many_ask(
     spans = []
     partials = world.store.partials
 
-    async def counted(selection: Selection, span: Span) -> Partials:
+    async def counted(selection: Selection, span: Span, *, sums_only: bool = False) -> Partials:
         spans.append(span)
-        return await partials(selection, span)
+        return await partials(selection, span, sums_only=sums_only)
 
     monkeypatch.setattr(world.store, "partials", counted)
     asked = [

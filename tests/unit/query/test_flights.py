@@ -40,13 +40,15 @@ class Gate:
         self.fault: Exception | None = None
         self._partials = world.store.partials
 
-    async def partials(self, selection: Selection, span: Span) -> Partials:
+    async def partials(
+        self, selection: Selection, span: Span, *, sums_only: bool = False
+    ) -> Partials:
         async with self.reached:
             self.asked += 1
             self.reached.notify_all()
         try:
             # What the store tells is as of when it was asked.
-            found = await self._partials(selection, span)
+            found = await self._partials(selection, span, sums_only=sums_only)
             await self.open.wait()
         except asyncio.CancelledError:
             self.cancelled += 1

@@ -87,7 +87,7 @@ def test_more_rows_than_are_merged_at_a_time(
     for _ in range(3):
         size = 40_000
         series, time = rng.integers(0, 300, size), rng.integers(0, DAY_MS, size)
-        runs = hot.runs_of(Rows(series, time, time * 1.0), raw_from=0)
+        runs = hot.runs_of(Rows(series, time, time.astype(np.float64)), raw_from=0)
         written.append(flushing.write(tmp_path, runs, np.zeros(300, bool), EVERYTHING))
     for kind in (Kind(Level.RAW), Kind(Level.MINUTE), Kind(Level.HOUR, binned=True)):
         parts = [s for each in written for s in each if s.kind == kind]

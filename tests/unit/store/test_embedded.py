@@ -13,6 +13,8 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from nowline.errors import Code, NowlineError
 from nowline.model.level import Level
@@ -450,6 +452,18 @@ async def test_a_file_that_is_missing_or_cut_is_named(store: EmbeddedStore, fold
     assert await count(store, HOUR_MS) == 100
 
 
+async def test_a_file_that_cannot_be_read_is_named(store: EmbeddedStore, folder: Path) -> None:
+    await store.append(append(1, *some(1)))
+    await store.flush()
+    unreadable = file_of(store, folder, segments.Kind(Level.RAW), 0)
+    unreadable.unlink()
+    unreadable.mkdir()
+    with pytest.raises(NowlineError, match=unreadable.name) as error:
+        await store.rows_since(0)
+    assert error.value.code is Code.UNAVAILABLE
+    assert await count(store, MINUTE_MS) == 10
+
+
 @pytest.mark.parametrize("is_missing", [True, False])
 async def test_a_damaged_file_keeps_no_other_from_being_merged_or_dropped(
     folder: Path, is_missing: bool
@@ -551,6 +565,73 @@ async def test_a_question_that_is_given_up_reads_nothing_more(
     await store.close()
     # One block each at most: the one that it was about to read.
     assert len(read) <= 4
+
+
+async def test_the_last_of_equal_times_stays_that_when_files_are_merged(folder: Path) -> None:
+    store = await opened(folder)
+    flushes = [[Row(0, 5, float(value))] for value in range(7)]
+    flushes.append([Row(0, 5, 100.0), *(Row(1, n, 0.0) for n in range(100))])
+    flushes.append([Row(0, 7, 1.0)])
+    for offset, rows in enumerate(flushes, start=1):
+        await store.append(append(offset, *rows))
+        await store.flush()
+
+    async def last() -> list[float]:
+        found = await store.partials(selection({0: 0}), Span(0, 6, 1))
+        return [float(value) for value in found.last]
+
+    assert await last() == [100.0]
+    await store.maintain(1)
+    assert store.state().compactions
+    await store.append(append(10, Row(0, 5, 3.0)))
+    assert await last() == [3.0]
+    await store.close()
+    store = await opened(folder)
+    assert await last() == [3.0]
+    await store.maintain(5 * DAY_MS)
+    assert await last() == [3.0]
+    await store.close()
+
+
+STEP = st.one_of(
+    st.lists(st.tuples(st.integers(0, 2), st.integers(0, 5)), min_size=1, max_size=12),
+    st.sampled_from(["flush", "flush", "maintain", "reopen"]),
+)
+
+
+@given(st.lists(STEP, max_size=30))
+@settings(max_examples=30)
+async def test_whatever_happens_the_last_value_is_the_one_that_came_last(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[list[tuple[int, int]] | str]
+) -> None:
+    folder = tmp_path_factory.mktemp("store")
+    store = await opened(folder, hot_rows=15)
+    rows: list[Row] = []
+    for offset, step in enumerate(steps, start=1):
+        if isinstance(step, list):
+            new = [
+                Row(series, time * 6 * HOUR_MS, float(len(rows) + n))
+                for n, (series, time) in enumerate(step)
+            ]
+            rows += new
+            await store.append(append(offset, *new))
+        elif step == "flush":
+            await store.flush()
+        elif step == "maintain":
+            await store.maintain(DAY_MS + HOUR_MS)
+        else:
+            await store.close()
+            store = await opened(folder, hot_rows=15)
+    for width in (1_000, HOUR_MS, DAY_MS):
+        found = await store.partials(selection({0: 0, 1: 1, 2: 2}), Span(0, 2 * DAY_MS, width))
+        places = zip(found.key.tolist(), found.bucket.tolist(), strict=True)
+        told = dict(zip(places, found.last, strict=True))
+        newest: dict[tuple[int, int], tuple[int, float]] = {}
+        for row in rows:
+            place = row.series, row.time - row.time % width
+            newest[place] = max(newest.get(place, (-1, 0.0)), (row.time, row.value))
+        assert told == {place: value for place, (_, value) in newest.items()}
+    await store.close()
 
 
 async def test_what_is_left_in_memory_is_on_disk_after_a_close(folder: Path) -> None:

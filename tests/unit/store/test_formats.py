@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import errno
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
 import pytest
 
-from nowline.errors import NowlineError
+from nowline.errors import Code, NowlineError
 from nowline.model.query import DAY_MS, HOUR_MS, MINUTE_MS
-from nowline.store.base import Span
-from nowline.store.catalogue import Catalogue
+from nowline.model.series import MetricType, SeriesKey
+from nowline.store.base import Append, Rows, Span
+from nowline.store.catalogue import Catalogue, NewSeries
 from nowline.store.embedded import EmbeddedStore
-from reference import Row, assert_equal, cells, selection
+from nowline.store.registry import FORMAT
+from reference import Row, assert_equal, cells, columns, selection
 from stores import FOREVER
 
 FORMAT_1 = """
@@ -67,21 +72,95 @@ async def test_a_store_of_the_first_format_is_taken_over_whole(tmp_path: Path) -
         await store.close()
 
 
-async def test_a_store_of_a_newer_format_is_refused(tmp_path: Path) -> None:
-    store = await EmbeddedStore.open(tmp_path / "store.duckdb", FOREVER)
+async def test_a_takeover_that_was_cut_short_is_done_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "store.duckdb"
+    write_format_1(path)
+    synced = 0
+
+    def fail_later(descriptor: int, sync: Callable[[int], None] = os.fsync) -> None:
+        nonlocal synced
+        synced += 1
+        if synced == 12:
+            raise OSError(errno.ENOSPC, "no room")
+        sync(descriptor)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", fail_later)
+        with pytest.raises(OSError, match="no room"):
+            await EmbeddedStore.open(path, FOREVER)
+    assert list((tmp_path / "store.segments").iterdir()) == []
+    (tmp_path / "store.segments" / "0-raw-left.nlb").write_bytes(b"by a crash")
+    store = await EmbeddedStore.open(path, FOREVER)
+    assert len((await store.rows_since(0)).time) == len(ROWS)
+    assert store.faults() == []
+    assert not (tmp_path / "store.segments" / "0-raw-left.nlb").exists()
     await store.close()
-    with duckdb.connect(str(tmp_path / "store.duckdb")) as db:
-        db.execute("UPDATE format SET version = 99")
-    with pytest.raises(NowlineError, match="format 99"):
-        await EmbeddedStore.open(tmp_path / "store.duckdb", FOREVER)
 
 
-async def test_segments_of_a_lost_database_are_not_taken_for_leftovers(tmp_path: Path) -> None:
-    store = await EmbeddedStore.open(tmp_path / "store.duckdb", FOREVER)
+async def a_store(path: Path) -> None:
+    """A store of today's format with a row in files."""
+    store = await EmbeddedStore.open(path, FOREVER)
+    rows = Rows(*columns([Row(0, 5, 1.0)]))
+    series = [NewSeries(0, SeriesKey.of("a", {}), MetricType.GAUGE)]
+    await store.append(Append(rows, [], series, "log", 1, 0))
     await store.close()
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize(
+    ("version", "advice"), [(2, "restore a backup"), (4, "start the newer version"), (99, "newer")]
+)
+async def test_a_store_of_another_format_is_refused_and_left_as_it_is(
+    tmp_path: Path, version: int, advice: str
+) -> None:
+    path = tmp_path / "store.duckdb"
+    await a_store(path)
+    (tmp_path / "store.segments" / "0-raw-left.nlb").write_bytes(b"unknown to this version")
+    with duckdb.connect(str(path)) as db:
+        db.execute("UPDATE format SET version = ?", [version])
+    before = contents(tmp_path)
+    for _ in range(2):
+        with pytest.raises(NowlineError, match=rf"format {version}\b.*{advice}") as refused:
+            await EmbeddedStore.open(path, FOREVER)
+        assert refused.value.code is Code.CONFLICT
+    assert contents(tmp_path) == before
+
+
+async def test_files_of_a_lost_database_are_not_taken_for_leftovers(tmp_path: Path) -> None:
+    await a_store(tmp_path / "store.duckdb")
     (tmp_path / "store.duckdb").unlink()
-    segment = tmp_path / "store.segments" / "1-raw-0a.parquet"
-    segment.write_bytes(b"rows")
-    with pytest.raises(NowlineError, match=r"restore a backup"):
-        await EmbeddedStore.open(tmp_path / "store.duckdb", FOREVER)
-    assert segment.exists()
+    files = contents(tmp_path / "store.segments")
+    assert files
+    for _ in range(2):
+        with pytest.raises(NowlineError, match=r"restore a backup") as refused:
+            await EmbeddedStore.open(tmp_path / "store.duckdb", FOREVER)
+        assert refused.value.code is Code.CONFLICT
+    assert contents(tmp_path / "store.segments") == files
+
+
+async def test_files_that_no_flush_entered_are_removed(tmp_path: Path) -> None:
+    path = tmp_path / "store.duckdb"
+    await a_store(path)
+    left = tmp_path / "store.segments" / "0-raw-left.nlb"
+    left.write_bytes(b"by a crash")
+    store = await EmbeddedStore.open(path, FOREVER)
+    assert not left.exists()
+    assert (await store.rows_since(0)).value.tolist() == [1.0]
+    await store.close()
+
+
+async def test_a_database_without_its_format_yet_is_a_new_one(tmp_path: Path) -> None:
+    path = tmp_path / "store.duckdb"
+    await a_store(path)
+    with duckdb.connect(str(path)) as db:
+        db.execute("DELETE FROM format")
+    store = await EmbeddedStore.open(path, FOREVER)
+    assert (await store.rows_since(0)).value.tolist() == [1.0]
+    await store.close()
+    with duckdb.connect(str(path)) as db:
+        assert db.execute("SELECT version FROM format").fetchall() == [(FORMAT,)]

@@ -135,14 +135,27 @@ def test_a_stretch_of_hours_is_over_after_its_last_day() -> None:
     assert chosen(manifest, kind.stretch_ms + HOUR_MS) == [[5, 5]]
 
 
-def test_eight_of_one_size_are_merged_with_all_that_are_smaller_in_the_order_written() -> None:
+def test_eight_of_one_size_are_merged_with_all_that_are_smaller() -> None:
     assert chosen(sized(*[10] * 7), 0) == []
-    assert chosen(sized(3, *[10] * 7, 1_000, 12), 0) == [[3, *[10] * 7, 12]]
+    assert chosen(sized(1_000, 3, *[10] * 8, 5, 1_000), 0) == [[3, *[10] * 8, 5]]
+
+
+def test_files_between_others_go_with_them_so_that_the_order_of_rows_is_kept() -> None:
+    assert chosen(sized(1_000, *[10] * 7, 1_000, 12, 1_000), 0) == [[*[10] * 7, 1_000, 12]]
 
 
 def test_files_that_would_take_minutes_to_rewrite_are_left_alone() -> None:
     assert chosen(sized(*[64_000_001] * 20), 10 * DAY_MS) == []
-    assert chosen(sized(64_000_001, 5, 6), 10 * DAY_MS) == [[5, 6]]
+    assert chosen(sized(4, 64_000_001, 5, 6), 10 * DAY_MS) == [[5, 6]]
+
+
+def test_a_merged_file_is_where_the_last_of_the_others_was() -> None:
+    first, second, third, fourth = (segment(name, 1) for name in "abcd")
+    manifest = Manifest((first, second, third, fourth))
+    made, new = segment("made", 2), segment("new", 1)
+    assert manifest.with_changes([first, third], [made]).segments == (second, made, fourth)
+    assert manifest.with_changes([fourth], []).segments == (first, second, third)
+    assert manifest.with_changes([], [made, new]).segments[-2:] == (made, new)
 
 
 def test_places_are_merged_apart_and_small_work_comes_first() -> None:
