@@ -42,10 +42,11 @@ class Rounds:
 
     spans: list[tuple[float, float]] = field(default_factory=list)
     now: int = 0
+    is_over: bool = False
 
     async def run(self, store: EmbeddedStore) -> None:
-        """Now and again, until cancelled."""
-        while True:
+        """Now and again, until it is over."""
+        while not self.is_over:
             await self.once(store)
             await asyncio.sleep(_UPKEEP_S)
 
@@ -103,9 +104,9 @@ async def _measure(folder: Path, data: Dataset, steps: int) -> Row:
     rounds, spent, cpu = Rounds(), Spent(), time.process_time()
     upkeep = asyncio.create_task(rounds.run(store))
     await _append_all(store, data, steps, (rounds, spent))
-    upkeep.cancel()
-    await asyncio.gather(upkeep, return_exceptions=True)
     done = time.perf_counter()
+    rounds.is_over = True
+    await upkeep
     await _compact_rest(store, spent, rounds)
     compacted, cpu = time.perf_counter(), time.process_time() - cpu - spent.making_cpu_s
     await store.close()

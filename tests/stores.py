@@ -33,7 +33,7 @@ async def _open_duckdb(folder: Path, keep_ms: Mapping[Level, int]) -> Store:
 
 
 async def _open_busy_duckdb(folder: Path, keep_ms: Mapping[Level, int]) -> Store:
-    """A store whose hot tables are full after a few rows."""
+    """A store whose memory is full after a few rows."""
     return await EmbeddedStore.open(folder / "store.duckdb", keep_ms, hot_rows=5)
 
 

@@ -58,6 +58,8 @@ _QUERY_THREADS = 2
 # To sort more takes longer than to hand it to another thread.
 _FEW_ROWS = 2_000
 _RETRY_S = 5.0
+# How long a flush takes, until the first one has told.
+_SECONDS_A_ROW = 1e-6
 _MOST_TRIES = 5
 _NOTHING = Pending(registry.Progress())
 _NO_ROWS = Rows(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
@@ -96,7 +98,7 @@ class EmbeddedStore(Store):
         self._keeping = asyncio.Lock()  # held while files may go, or must not
         self._background: asyncio.Task[None] | None = None
         self._retry_at = 0.0
-        self._seconds_a_row = 0.0  # of the last flush
+        self._seconds_a_row = _SECONDS_A_ROW  # of the last flush
         self._appended_rows = 0
         self._append_seconds = 0.0
         self._compactions = 0
