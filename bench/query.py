@@ -86,6 +86,13 @@ def main() -> None:
     parser.add_argument("--points", type=int, default=60_000_000, help="of seven days")
     parser.add_argument("--peers", action="store_true", help="other databases too")
     parser.add_argument(
+        "--without",
+        action="append",
+        default=[],
+        choices=[kind.name for kind in PEERS],
+        help="but not this one: InfluxDB alone takes a quarter of an hour",
+    )
+    parser.add_argument(
         "--seconds", type=int, default=60, help="of asking while points come in; 5: a small try"
     )
     asked = parser.parse_args()
@@ -94,7 +101,8 @@ def main() -> None:
     series = min(MOST_SERIES, max(_FEWEST_SERIES, round(points / 60_000)))
     rows: list[Row] = []
     try:
-        for measured in _weeks(week(_now(), series), peers=asked.peers):
+        peers = [kind for kind in PEERS if asked.peers and kind.name not in asked.without]
+        for measured in _weeks(week(_now(), series), peers):
             rows += measured
         if not is_quick:
             rows += _months(months(_now(), series), asked.seconds)
@@ -124,10 +132,10 @@ def months(now: int, series: int) -> list[Dataset]:
     ]
 
 
-def _weeks(data: Sequence[Dataset], *, peers: bool) -> Iterator[list[Row]]:
+def _weeks(data: Sequence[Dataset], peers: Sequence[type[Peer]]) -> Iterator[list[Row]]:
     name = f"{sum(each.points for each in data):,} points of 7 days"
     yield _of_nowline(data, name, _ask_product)
-    for kind in PEERS if peers else ():
+    for kind in peers:
         if kind.is_installed():
             yield _of_peer(kind, data, name)
         else:

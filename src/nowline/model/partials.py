@@ -65,7 +65,7 @@ def empty() -> Partials:
 
 def sums(key: Ints, bucket: Ints, count: Ints, total: Floats) -> Partials:
     """Partials of which nothing but counts and sums is of use: the rest is zero."""
-    floats, ints = np.broadcast_to(0.0, len(key)), np.broadcast_to(np.int64(0), len(key))
+    floats, ints = np.zeros(len(key)), np.zeros(len(key), np.int64)
     return Partials(key, bucket, count, total, floats, floats, floats, ints)
 
 
