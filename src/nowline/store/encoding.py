@@ -1,9 +1,10 @@
 """One column of a block as bytes, and back. Pure.
 
-Integers are told as their distance from the least one, or as steps from one to the next, in as
-few bytes as the greatest needs; floats that are decimals ("21.57") as whole numbers of their last
-digit. What is left is laid out byte by byte - all low bytes first - and compressed with
-Zstandard (RFC 8878). A CRC-32 at the end tells a damaged column from a whole one.
+Integers are told as their distance from the least one, in a unit that they have in common, or as
+steps from one to the next, in as few bytes as the greatest needs; floats that are decimals
+("21.57") as whole numbers of their last digit. What is left is laid out byte by byte - all low
+bytes first - and compressed with Zstandard (RFC 8878). A CRC-32 at the end tells a damaged column
+from a whole one.
 
 Decimal scaling and steps are those of Gorilla (T. Pelkonen et al., VLDB 2015) and of BtrBlocks
 (M. Kuschewski et al., SIGMOD 2023); the byte order is the "shuffle" of HDF5 and Blosc.
@@ -31,6 +32,9 @@ _COMPRESSION = 3
 _WIDTHS = (1, 2, 4, 8)
 _UNSIGNED = {width: np.dtype(f"<u{width}") for width in _WIDTHS}
 _MOST_DIGITS = 9
+# So few regular times are told by their number, in one byte each: the steps back to the first time
+# of the next series take four or eight.
+_FEW_UNITS, _FEW_STEPS, _MOST_DISTANCE = 1 << 8, 64, 1 << 62
 # Where so few values are not decimals of so many digits, none of the others is looked at.
 _PROBE = 64
 # Doubles above this are not all whole numbers.
@@ -47,7 +51,7 @@ class _Kind(IntEnum):
     EQUAL = 0
     """All are `base`."""
     PLAIN = 1
-    """`base` plus what is packed."""
+    """`base` plus `least` times what is packed."""
     STEPS = 2
     """`base`, and steps of `least` plus what is packed."""
     BITS = 3
@@ -160,19 +164,38 @@ def _encode(values: Ints, digits: int, *, steps: bool) -> bytes:
     least, greatest = int(values.min()), int(values.max())
     if least == greatest:
         return _HEADER.pack(_Kind.EQUAL, 0, digits, least, 0)
-    if steps:
-        return _encode_steps(values, digits)
-    width = _width(greatest - least)
-    packed = _pack((values - least).astype(_UNSIGNED[width]))
-    return _HEADER.pack(_Kind.PLAIN, width, digits, least, 0) + packed
+    if not steps:
+        return _encode_plain(values, digits, 1)
+    differences = np.diff(values)
+    unit = _unit(differences) if greatest - least < _MOST_DISTANCE else 1
+    if unit > 1 and (greatest - least) // unit < _FEW_UNITS:
+        return _encode_plain(values, digits, unit)
+    return _encode_steps(int(values[0]), differences, digits)
 
 
-def _encode_steps(values: Ints, digits: int) -> bytes:
-    steps = np.diff(values)
+def _encode_plain(values: Ints, digits: int, unit: int) -> bytes:
+    least, greatest = int(values.min()), int(values.max())
+    width = _width((greatest - least) // unit)
+    # Differences that 64 bits have no room for wrap around, and back when they are added.
+    distance = (values - least).view(np.uint64)
+    whole = distance // np.uint64(unit) if unit > 1 else distance
+    header = _HEADER.pack(_Kind.PLAIN, width, digits, least, unit)
+    return header + _pack(whole.astype(_UNSIGNED[width]))
+
+
+def _encode_steps(first: int, steps: Ints, digits: int) -> bytes:
     least, greatest = int(steps.min()), int(steps.max())
     width = 0 if least == greatest else _width(greatest - least)
-    header = _HEADER.pack(_Kind.STEPS, width, digits, int(values[0]), least)
+    header = _HEADER.pack(_Kind.STEPS, width, digits, first, least)
     return header + (_pack((steps - least).astype(_UNSIGNED[width])) if width else b"")
+
+
+def _unit(steps: Ints) -> int:
+    """What all steps are multiples of, where they are of a few lengths; 1 where they are of one."""
+    different = np.unique(steps)
+    if not 1 < len(different) <= _FEW_STEPS:
+        return 1
+    return int(np.gcd.reduce(different))
 
 
 def _decode(data: memoryview, rows: int) -> tuple[int, Ints]:
@@ -181,8 +204,11 @@ def _decode(data: memoryview, rows: int) -> tuple[int, Ints]:
         return digits, np.full(rows, base, np.int64)
     count = rows - 1 if kind == _Kind.STEPS else rows
     rest = _unpack(data[_HEADER.size :], width, count) if width else np.zeros(count, np.uint8)
-    if kind == _Kind.PLAIN:
+    if kind == _Kind.PLAIN and least == 1:
         return digits, np.add(rest, base, dtype=np.int64, casting="unsafe")
+    if kind == _Kind.PLAIN:
+        values = np.multiply(rest, least, dtype=np.int64, casting="unsafe")
+        return digits, np.add(values, base, out=values)
     values = np.empty(rows, np.int64)
     values[0] = base
     np.add(rest, least, out=values[1:], dtype=np.int64, casting="unsafe")
