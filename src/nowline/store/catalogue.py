@@ -323,7 +323,8 @@ class Catalogue:
     ) -> Selection:
         places = np.flatnonzero(metric.columns.choose(filters))
         group, values = metric.columns.group(places, group_by)
-        series = np.array(metric.series, np.int64)[places]
+        chosen = map(metric.series.__getitem__, places.tolist())
+        series = np.fromiter(chosen, np.int64, len(places))
         if increases:
             series = self.companion(series)
             # Series of before there were companions get theirs with the next row.
