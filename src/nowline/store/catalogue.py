@@ -205,11 +205,6 @@ class Catalogue:
             self._selections.put(question, len(metric.series), known)
         return known
 
-    def series_count(self, name: str) -> int:
-        """How many series the metric has; it only grows."""
-        metric = self.metrics.get(name)
-        return len(metric.series) if metric else 0
-
     def search(self, text: str) -> list[Metric]:
         """The metrics whose name contains the text, whatever its case, by name."""
         wanted = text.casefold()

@@ -44,9 +44,3 @@ def _cover(start: int, end: int, levels: Sequence[Level]) -> list[Part]:
         return _cover(start, end, finer)
     middle = [Part(level, first, last)]
     return [*_cover(start, first, finer), *middle, *_cover(last, end, finer)]
-
-
-def outline(parts: Sequence[Part]) -> tuple[int, int]:
-    """The stretch of the parts that are not raw, `(0, 0)` if all are: they lie side by side."""
-    rolled = [part for part in parts if part.level is not Level.RAW]
-    return (rolled[0].start, rolled[-1].end) if rolled else (0, 0)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from nowline.model.level import Level
 from nowline.model.query import DAY_MS, HOUR_MS, MINUTE_MS
 from nowline.store.base import Span
-from nowline.store.levels import Part, cover, outline
+from nowline.store.levels import Part, cover
 
 LEVELS = list(Level)
 
@@ -32,12 +32,6 @@ def test_buckets_that_no_level_fits_into_are_read_raw() -> None:
 def test_levels_that_there_are_not_are_passed_over() -> None:
     parts = cover(Span(0, DAY_MS + MINUTE_MS, HOUR_MS), [Level.RAW, Level.HOUR])
     assert parts == [Part(Level.HOUR, 0, DAY_MS), Part(Level.RAW, DAY_MS, DAY_MS + MINUTE_MS)]
-
-
-def test_the_outline_is_what_is_not_raw() -> None:
-    parts = cover(Span(1, 2 * HOUR_MS - 1, HOUR_MS), LEVELS)
-    assert outline(parts) == (MINUTE_MS, 2 * HOUR_MS - MINUTE_MS)
-    assert outline(cover(Span(1, MINUTE_MS, HOUR_MS), LEVELS)) == (0, 0)
 
 
 @given(
