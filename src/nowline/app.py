@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import logging
 import os
-import resource
 import signal
 import socket
 from collections.abc import AsyncIterator, Coroutine
@@ -39,7 +38,7 @@ from nowline.collect.server import ProcessCollector
 from nowline.config import ConfigError, Settings, signing_key
 from nowline.errors import NowlineError
 from nowline.ingest.service import Ingest
-from nowline.live import transport
+from nowline.live import capacity, transport
 from nowline.live.hub import Hub
 from nowline.live.session import Sessions
 from nowline.lock import DirectoryLock
@@ -61,9 +60,6 @@ from nowline.store.shared import Position
 if TYPE_CHECKING:
     from nowline.store.redis import RedisCache
 
-# Descriptors that no live connection may take, so that the API, the log and the store go on.
-_RESERVED_FILES = 256
-_MOST_READERS = 20_000
 _GRACE_S = 5
 _WEBSOCKET_MESSAGE_BYTES = 64 << 10
 
@@ -240,7 +236,7 @@ class _Flow:
         shared = _open_shared(settings, bus)
         engine = Engine(catalogue, store, windows, clock, _kept(settings), shared=shared)
         windows.on_late(engine.revise)
-        hub = Hub(clock, _most_readers())
+        hub = Hub(clock, capacity.most_readers())
         worker.on_fold(hub.news)
         keep_ms = int(max(settings.retention.values()).total_seconds() * 1000)
         return cls(
@@ -373,19 +369,6 @@ def _listen(settings: Settings) -> socket.socket:
 def _address(host: str, listener: socket.socket) -> str:
     shown = f"[{host}]" if ":" in host else host
     return f"http://{shown}:{listener.getsockname()[1]}"
-
-
-def _most_readers() -> int:
-    """As many as the process may open files for, once those that others need are set aside."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < hard:
-        with contextlib.suppress(ValueError, OSError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-            soft = hard
-    most = max(1, min(_MOST_READERS, soft - _RESERVED_FILES))
-    if most < _MOST_READERS:
-        log.info("Open files are limited to %d: serving up to %d live connections.", soft, most)
-    return most
 
 
 def _uvicorn(app: transport.App) -> uvicorn.Config:

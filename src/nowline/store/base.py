@@ -32,7 +32,8 @@ class Append:
         series: Series that are new.
         log_id: The log the rows come from.
         offset: The log's offset up to which everything is now in the store.
-        closed_before: Buckets that end at or before this time are rolled up now.
+        closed_before: The time up to which the clock had come, less what rows may be late: a store
+            that rolls up closed buckets rolls up those that end by then.
     """
 
     rows: Rows
