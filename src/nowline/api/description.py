@@ -13,11 +13,11 @@ import msgspec
 from litestar import Litestar
 from litestar.routes import HTTPRoute
 
+from nowline.api.ingest_schemas import TAGS, describe_ingest, json_content
 from nowline.api.problems import MEDIA_TYPE, Problem
 from nowline.auth.policy import Action
 from nowline.model.level import Level
 from nowline.model.query import Aggregation
-from nowline.model.series import MetricType
 
 _WHEN = {
     400: "The input is wrong; `errors` names the fields.",
@@ -77,63 +77,13 @@ _BOUNDS = {
     ("KpiContent", "expression"): {"minLength": 1, "maxLength": 4096},
     ("KpiContent", "rules"): {"maxItems": 16},
 }
-_TAGS = {"type": "object", "additionalProperties": {"type": "string"}}
-_TIME = {"oneOf": [{"type": "string", "format": "date-time"}, {"type": "number"}]}
-_POINT = {
-    "type": "object",
-    "required": ["name", "value"],
-    "additionalProperties": False,
-    "properties": {
-        "name": {"type": "string", "minLength": 1, "maxLength": 255},
-        "value": {"type": "number"},
-        "time": _TIME,
-        "type": {"enum": [kind.value for kind in MetricType]},
-        "tags": _TAGS | {"maxProperties": 32},
-        "metadata": {"type": "object", "description": "Describes the metric; `unit` is shown."},
-    },
-}
-_POINTS = {"type": "array", "items": _POINT}
-_METRICS_BODY = {
-    "required": True,
-    "content": {
-        "application/json": {
-            "schema": {
-                "oneOf": [
-                    _POINTS,
-                    {
-                        "type": "object",
-                        "required": ["metrics"],
-                        "additionalProperties": False,
-                        "properties": {"metrics": _POINTS},
-                    },
-                ]
-            }
-        },
-        "application/x-ndjson": {"schema": {"type": "string", "description": "A point a line."}},
-    },
-}
-_OUTCOME = {
-    "type": "object",
-    "required": ["accepted", "rejected"],
-    "properties": {
-        "accepted": {"type": "integer"},
-        "rejected": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "required": ["index", "error"],
-                "properties": {"index": {"type": "integer"}, "error": {"type": "string"}},
-            },
-        },
-    },
-}
 _DATA_POINT = {
     "type": "object",
     "required": ["timestamp", "value", "tags"],
     "properties": {
         "timestamp": {"type": "string", "format": "date-time"},
         "value": {"type": ["number", "null"]},
-        "tags": _TAGS,
+        "tags": TAGS,
     },
 }
 _ANSWER = {
@@ -211,30 +161,28 @@ def _supplement(paths: dict[str, Any]) -> None:
         "description": "A tar that ends with `manifest.json`.",
         "content": {"application/x-tar": archive},
     }
-    ingest = paths["/api/v1/ingest/metrics"]["post"]
-    ingest["requestBody"] = _METRICS_BODY
-    ingest["responses"]["202"] = _json("Durable, except for the rows listed.", _OUTCOME)
+    describe_ingest(paths)
     _describe_queries(paths)
     poll = paths["/api/v1/live/poll"]["get"]
     poll["parameters"] = _parameters("cursor", "Where the last poll ended.")
-    poll["responses"]["200"] = _json("The frames since the cursor.", _FRAMES)
+    poll["responses"]["200"] = json_content("The frames since the cursor.", _FRAMES)
 
 
 def _describe_queries(paths: dict[str, Any]) -> None:
-    answer = _json("The answer.", _ANSWER)
+    answer = json_content("The answer.", _ANSWER)
     answer["content"]["text/csv"] = {"schema": {"type": "string"}}
     paths["/api/v1/metrics/query"]["post"]["responses"]["200"] = answer
     batch = paths["/api/v1/metrics/query/batch"]["post"]
     query = {"$ref": "#/components/schemas/Query"}
     queries = _listing("queries", query) | {"additionalProperties": False}
-    batch["requestBody"] = _json("", queries) | {"required": True}
+    batch["requestBody"] = json_content("", queries) | {"required": True}
     problem = {
         "type": "object",
         "required": ["error"],
         "properties": {"error": {"$ref": "#/components/schemas/Problem"}},
     }
     results = _listing("results", {"oneOf": [_ANSWER, problem]})
-    batch["responses"]["200"] = _json("An answer or an error for each, in order.", results)
+    batch["responses"]["200"] = json_content("An answer or an error for each, in order.", results)
 
 
 def _listing(name: str, items: dict[str, Any]) -> dict[str, Any]:
@@ -267,10 +215,6 @@ def _parameters(position: str, meaning: str) -> list[dict[str, Any]]:
 
 def _parameter(name: str, schema: dict[str, Any], text: str) -> dict[str, Any]:
     return {"name": name, "in": "query", "schema": schema, "description": text}
-
-
-def _json(text: str, schema: dict[str, Any]) -> dict[str, Any]:
-    return {"description": text, "content": {"application/json": {"schema": schema}}}
 
 
 def actions(app: Litestar) -> Iterator[tuple[str, str, Action]]:
