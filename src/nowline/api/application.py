@@ -30,6 +30,7 @@ from nowline.api import (
 )
 from nowline.api.body import JsonRequest
 from nowline.api.description import actions, describe
+from nowline.api.direct import answer_directly
 from nowline.api.exposition import Telemetry
 from nowline.api.guard import require, secure_headers, undeclared
 from nowline.api.head import answer_head
@@ -119,7 +120,8 @@ def application(services: Services) -> App:
     """The routes with what surrounds every request: its transport, its headers, its count."""
     app = routes(services)
     streams = {route.path for route in app.routes if isinstance(route, ASGIRoute)}
-    secured = secure_headers(answer_head(app, streams=streams))
+    direct = answer_directly(app, services.auth, _named(services))
+    secured = secure_headers(answer_head(direct, streams=streams))
     return expose_transport(observe_requests(secured, services.requests))
 
 
@@ -127,7 +129,7 @@ def _litestar(services: Services | None, middleware: list[Any]) -> Litestar:
     return Litestar(
         route_handlers=[route for module in _MODULES for route in module.routes],
         middleware=middleware,
-        dependencies={name: _provide(getattr(services, name, None)) for name in _BY_NAME},
+        dependencies={name: _provide(service) for name, service in _named(services).items()},
         exception_handlers=exception_handlers(),
         request_class=JsonRequest,
         request_max_body_size=_MOST_BODY,
@@ -136,6 +138,10 @@ def _litestar(services: Services | None, middleware: list[Any]) -> Litestar:
         state=State({"live": getattr(services, "live", None)}),
         logging_config=None,
     )
+
+
+def _named(services: Services | None) -> dict[str, object]:
+    return {name: getattr(services, name, None) for name in _BY_NAME}
 
 
 def _provide(service: object) -> Provide:

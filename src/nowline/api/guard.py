@@ -57,13 +57,21 @@ def require(auth: Auth) -> Guard:
         async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
             opt = scope["route_handler"].opt
             if not _is_open(opt, scope):
-                principal = await auth.authenticate(_authorization(scope))
-                scope["state"]["principal"] = _admit(principal, opt.get("action"))
+                scope["state"]["principal"] = await admit(scope, auth, opt.get("action"))
             await app(scope, receive, send)
 
         return guarded
 
     return guard
+
+
+async def admit(scope: Mapping[str, Any], auth: Auth, action: Action | None) -> Principal:
+    """Who asks for this, by the `Authorization` header.
+
+    Raises:
+        NowlineError: Nobody who is known, or nobody who may.
+    """
+    return _admit(await auth.authenticate(_authorization(scope)), action)
 
 
 async def admit_stream(scope: Mapping[str, Any], auth: Auth) -> Principal:

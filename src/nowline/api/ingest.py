@@ -24,7 +24,7 @@ _NDJSON = {"application/x-ndjson", "application/ndjson", "application/jsonl"}
 @post(
     "/api/v1/ingest/metrics",
     status_code=202,
-    opt={"action": Action.INGEST},
+    opt={"action": Action.INGEST, "direct": True},
     tags=["ingest"],
     request_max_body_size=None,  # this route has limits of its own
 )

@@ -23,6 +23,7 @@ from nowline.query.engine import Engine
 from nowline.query.listing import Entry, entry
 
 MOST_QUERIES = 100
+_ASKED = {"action": Action.READ, "direct": True}
 
 
 class Meta(msgspec.Struct, frozen=True):
@@ -73,7 +74,7 @@ class QueryBatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     queries: list[msgspec.Raw]
 
 
-@post("/api/v1/metrics/query", status_code=200, opt={"action": Action.READ}, tags=["metrics"])
+@post("/api/v1/metrics/query", status_code=200, opt=_ASKED, tags=["metrics"])
 async def query(
     request: Request[Any, Any, Any], data: JSONBody[Query], engine: NamedDependency[Engine]
 ) -> Response[Any]:
@@ -85,7 +86,7 @@ async def query(
     return Response(_encoded(answer, started), media_type="application/json")
 
 
-@post("/api/v1/metrics/query/batch", status_code=200, opt={"action": Action.READ}, tags=["metrics"])
+@post("/api/v1/metrics/query/batch", status_code=200, opt=_ASKED, tags=["metrics"])
 async def query_batch(
     request: Request[Any, Any, Any], data: JSONBody[QueryBatch], engine: NamedDependency[Engine]
 ) -> Response[Any]:
