@@ -12,6 +12,7 @@ from nowline.query.cache import Cache, Tally
 from nowline.query.handover import Missing, Packing
 from nowline.query.packing import name_of, pack_points, unpack_points
 from nowline.query.plan import Plan
+from nowline.query.question import Question
 from nowline.query.recent import Recent
 from nowline.store.catalogue import Selection
 from nowline.store.shared import Name
@@ -74,18 +75,31 @@ class _Given:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question as it is asked, before anything is read for it."""
+    """A plan as it is asked for, before anything is read for it.
 
-    plan: Plan
-    selection: Selection
+    Attributes:
+        questions: What it asks of each of its ranges.
+        position: That of the windows.
+        revision: That of the metric.
+        is_past: Whether only a late row can change the answer.
+        key: What the answer is kept as: the same for the same plan.
+    """
+
+    questions: tuple[Question, ...]
     position: int
     revision: int
     is_past: bool
+    key: Hashable
 
     @property
-    def key(self) -> Hashable:
-        """What its answer is kept as: the same for the same question."""
-        return _key(self.plan)
+    def plan(self) -> Plan:
+        """The plan."""
+        return self.questions[0].plan
+
+    @property
+    def selection(self) -> Selection:
+        """The series that it is about."""
+        return self.questions[0].selection
 
 
 class Answers:
@@ -106,11 +120,11 @@ class Answers:
         """How often an answer was at hand."""
         return self._given.tally
 
-    def ask(self, planned: Plan, selection: Selection) -> Asked:
-        """Note the moment at which a question is asked."""
-        revision = self._given.revision(planned.metric)
-        is_past = planned.end <= self._recent.start
-        return Asked(planned, selection, self._recent.position, revision, is_past)
+    def ask(self, questions: tuple[Question, ...]) -> Asked:
+        """Note the moment at which a plan is asked for."""
+        planned, recent = questions[0].plan, self._recent
+        revision, is_past = self._given.revision(planned.metric), planned.end <= recent.start
+        return Asked(questions, recent.position, revision, is_past, _key(planned))
 
     def get(self, asked: Asked) -> Answer | None:
         """The answer that was given before, if it still holds."""

@@ -163,7 +163,8 @@ class Engine:
         Raises:
             NowlineError: The first that any of them fails with (see `run`).
         """
-        return [_good(answer) for answer in await self._run_all(plans, keeps=False)]
+        asked = [self._questions(each, keeps=False) for each in plans]
+        return [_good(answer) for answer in await self._run_all(asked)]
 
     async def run(self, planned: Plan) -> Answer:
         """The answer to a plan.
@@ -172,17 +173,14 @@ class Engine:
             NowlineError: UNPROCESSABLE when it costs too much; UNAVAILABLE when it takes too long.
         """
         fetch = await self._handover.fetch(self._missing([], [planned]))
-        (answer,) = await self._run_all([planned])
+        (answer,) = await self._run_all([self._questions(planned)])
         self._handover.hand_on(fetch)
         return _good(answer)
 
-    async def _run_all(
-        self, plans: Sequence[Plan], *, keeps: bool = True
-    ) -> list[Answer | Exception]:
-        questions = [self._questions(each, keeps=keeps) for each in plans]
+    async def _run_all(self, questions: Sequence[Sequence[Question]]) -> list[Answer | Exception]:
+        """The answers to several plans, each told by the questions of its ranges."""
         read = iter(await self._read([each for parts in questions for each in parts]))
-        found = [[next(read) for _ in parts] for parts in questions]
-        return [await _answer(each, own) for each, own in zip(plans, found, strict=True)]
+        return [await _answer(parts[0].plan, [next(read) for _ in parts]) for parts in questions]
 
     async def figures(self, asked: Sequence[Figure]) -> list[float | None]:
         """The numbers that are asked for, all in one pass; None where there are no data.
@@ -204,19 +202,25 @@ class Engine:
 
     async def _answer_all(self, asked: Sequence[Asked]) -> list[Answer | Exception]:
         """The answers to questions that are not in memory: those given elsewhere, or new ones."""
+        if self._shared is None:
+            return await self._work_out(asked)
         moving = [each.plan for each in asked if not each.is_past]
         fetch = await self._handover.fetch(self._missing(asked, moving))
         known = [self._answers.peek(each) for each in asked]
         # Meanwhile there may be more series.
         pairs = zip(asked, known, strict=True)
         unknown = [self._ask(each.plan) for each, answer in pairs if answer is None]
-        answers = await self._run_all([each.plan for each in unknown])
-        for each, answer in zip(unknown, answers, strict=True):
+        rest = iter(await self._work_out(unknown))
+        self._handover.hand_on(fetch)
+        return [next(rest) if answer is None else answer for answer in known]
+
+    async def _work_out(self, asked: Sequence[Asked]) -> list[Answer | Exception]:
+        """New answers, which are kept."""
+        answers = await self._run_all([each.questions for each in asked])
+        for each, answer in zip(asked, answers, strict=True):
             if isinstance(answer, Answer):
                 self._answers.put(each, answer)
-        self._handover.hand_on(fetch)
-        rest = iter(answers)
-        return [next(rest) if answer is None else answer for answer in known]
+        return answers
 
     def _missing(self, asked: Sequence[Asked], plans: Sequence[Plan]) -> list[Missing]:
         """What is not in memory of answers about the past, and of the blocks of other plans."""
@@ -233,12 +237,12 @@ class Engine:
         return missing
 
     def _ask(self, planned: Plan) -> Asked:
-        return self._answers.ask(planned, self.question(planned).selection)
+        return self._answers.ask(self._questions(planned))
 
-    def _questions(self, planned: Plan, *, keeps: bool = True) -> list[Question]:
+    def _questions(self, planned: Plan, *, keeps: bool = True) -> tuple[Question, ...]:
         """What a plan asks of each of its ranges."""
         parts = (planned.part(), planned.compared()) if planned.compare_ms else (planned.part(),)
-        return [question(planned, self.catalogue, part, keeps=keeps) for part in parts]
+        return tuple(question(planned, self.catalogue, part, keeps=keeps) for part in parts)
 
     def _type(self, name: str) -> MetricType | None:
         metric = self.catalogue.metrics.get(name)
