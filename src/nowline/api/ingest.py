@@ -8,15 +8,13 @@ import msgspec
 from litestar import Request, Response, post
 from litestar.di import NamedDependency
 
+from nowline.api.sent import sent_body
 from nowline.auth.policy import Action
 from nowline.errors import Code, NowlineError
 from nowline.ingest.columns import Columns
 from nowline.ingest.json import decode_json, decode_ndjson
 from nowline.ingest.service import Ingest
-from nowline.ingest.unpack import read_body
 
-MOST_SENT = 16 << 20
-MOST_UNPACKED = 128 << 20
 _JSON = {"", "application/json"}
 _NDJSON = {"application/x-ndjson", "application/ndjson", "application/jsonl"}
 
@@ -37,13 +35,7 @@ async def metrics(
     their 0-based place and the reason; the others are kept.
     """
     media_type = _media_type(request)
-    _check_length(request)
-    body = await read_body(
-        request.stream(),
-        request.headers.get("content-encoding", ""),
-        most_sent=MOST_SENT,
-        most_unpacked=MOST_UNPACKED,
-    )
+    body = await sent_body(request)
     outcome = await ingest.accept(_decode(media_type, body, ingest.now_ms()))
     return Response(msgspec.json.encode(outcome), media_type="application/json")
 
@@ -57,15 +49,6 @@ def _media_type(request: Request[Any, Any, Any]) -> str:
             "application/x-ndjson.",
         )
     return media_type
-
-
-def _check_length(request: Request[Any, Any, Any]) -> None:
-    """Refuse before reading what says itself that it is too long."""
-    length = request.headers.get("content-length", "0")
-    if length.isdigit() and int(length) > MOST_SENT:
-        raise NowlineError(
-            Code.TOO_LARGE, f"The body is over {MOST_SENT:,} bytes. Send smaller batches."
-        )
 
 
 def _decode(media_type: str, body: bytes, now_ms: int) -> Columns:

@@ -1,0 +1,28 @@
+"""What a door is sent, within the limits that all doors share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar import Request
+
+from nowline.errors import Code, NowlineError
+from nowline.ingest.unpack import read_body
+
+MOST_SENT = 16 << 20
+MOST_UNPACKED = 128 << 20
+
+
+async def sent_body(request: Request[Any, Any, Any]) -> bytes:
+    """The body, unpacked; see `read_body` for what is refused."""
+    length = request.headers.get("content-length", "0")
+    if length.isdigit() and int(length) > MOST_SENT:
+        # Before reading what says itself that it is too long.
+        detail = f"The body is over {MOST_SENT:,} bytes. Send smaller batches."
+        raise NowlineError(Code.TOO_LARGE, detail)
+    return await read_body(
+        request.stream(),
+        request.headers.get("content-encoding", ""),
+        most_sent=MOST_SENT,
+        most_unpacked=MOST_UNPACKED,
+    )
