@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 from nowline.model.series import MetricType
 
 _FORMAT = b"NB1"
+# What happened, with its length before it, then the batch.
+_WITH_ACTIVITY = b"NA1"
+_ACTIVITY_AT = len(_WITH_ACTIVITY) + 4
 
 
 class CorruptBatchError(ValueError):
@@ -30,6 +33,7 @@ class Batch:
         value: For each row, the measured value, finite; float64.
         received_ms: When the server took the rows in, epoch milliseconds.
         metadata: By metric name, the JSON object that describes the metric.
+        activity: What happened that the rows count (`Happened.encode`), if anything.
     """
 
     keys: list[bytes]
@@ -39,6 +43,7 @@ class Batch:
     value: NDArray[np.float64]
     received_ms: int
     metadata: dict[str, bytes] = field(default_factory=dict)
+    activity: bytes = b""
 
     def __len__(self) -> int:
         return len(self.time)
@@ -55,7 +60,10 @@ class Batch:
             self.metadata,
         )
         payload = _encoder.encode(wire)
-        return _FORMAT + zlib.crc32(payload).to_bytes(4, "big") + payload
+        rows = _FORMAT + zlib.crc32(payload).to_bytes(4, "big") + payload
+        if not self.activity:
+            return rows
+        return _WITH_ACTIVITY + len(self.activity).to_bytes(4, "big") + self.activity + rows
 
     @classmethod
     def decode(cls, raw: bytes) -> Batch:
@@ -64,6 +72,9 @@ class Batch:
         Raises:
             CorruptBatchError: The bytes were cut short or changed.
         """
+        activity = activity_of(raw)
+        if activity:
+            raw = raw[_ACTIVITY_AT + len(activity) :]
         payload = memoryview(raw)[7:]
         if raw[:3] != _FORMAT or zlib.crc32(payload).to_bytes(4, "big") != raw[3:7]:
             raise CorruptBatchError("a batch in the log fails its checksum")
@@ -79,7 +90,16 @@ class Batch:
             np.frombuffer(wire.value, "<f8"),
             wire.received_ms,
             wire.metadata,
+            activity,
         )
+
+
+def activity_of(raw: bytes) -> bytes:
+    """What happened that an encoded batch tells of; empty if nothing."""
+    if not raw.startswith(_WITH_ACTIVITY):
+        return b""
+    length = int.from_bytes(raw[len(_WITH_ACTIVITY) : _ACTIVITY_AT], "big")
+    return raw[_ACTIVITY_AT : _ACTIVITY_AT + length]
 
 
 class _Wire(msgspec.Struct, array_like=True):

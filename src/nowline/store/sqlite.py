@@ -29,7 +29,7 @@ def create_engine(url: URL) -> AsyncEngine:
     A connection with the execution option `writes` takes the write lock when its transaction
     begins: one that reads first and locks later is refused when another wrote in between.
     """
-    _make_private(file_of(url))
+    make_private(file_of(url))
     # Without its own idea of transactions the driver leaves them, schema changes
     # included, to the BEGIN below.
     engine = create_async_engine(url, connect_args={"isolation_level": None})
@@ -45,12 +45,12 @@ def file_of(url: URL) -> Path:
 
 def back_up(file: Path, copy: Path) -> None:
     """Copy a database that may be in use, to a file that only its owner may read."""
-    _make_private(copy)
+    make_private(copy)
     with closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(copy)) as target:
         source.backup(target)
 
 
-def _make_private(file: Path) -> None:
+def make_private(file: Path) -> None:
     """Make the file if need be, for its owner only; SQLite gives its side files the same mode."""
     descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
     try:
