@@ -15,8 +15,8 @@ from nowline.ingest.columns import Columns
 from nowline.ingest.json import decode_json, decode_ndjson
 from nowline.ingest.service import Ingest
 
-_JSON = {"", "application/json"}
-_NDJSON = {"application/x-ndjson", "application/ndjson", "application/jsonl"}
+JSON = "application/json"
+NDJSON = {"application/x-ndjson", "application/ndjson", "application/jsonl"}
 
 
 @post(
@@ -34,15 +34,20 @@ async def metrics(
     The answer comes when the accepted rows are on disk. Rows that are refused are listed with
     their 0-based place and the reason; the others are kept.
     """
-    media_type = _media_type(request)
+    media_type = media_type_of(request)
     body = await sent_body(request)
     outcome = await ingest.accept(_decode(media_type, body, ingest.now_ms()))
-    return Response(msgspec.json.encode(outcome), media_type="application/json")
+    return Response(msgspec.json.encode(outcome), media_type=JSON)
 
 
-def _media_type(request: Request[Any, Any, Any]) -> str:
+def media_type_of(request: Request[Any, Any, Any]) -> str:
+    """What kind of JSON is sent.
+
+    Raises:
+        NowlineError: UNSUPPORTED: none.
+    """
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type not in _JSON | _NDJSON:
+    if media_type not in {"", JSON} | NDJSON:
         raise NowlineError(
             Code.UNSUPPORTED,
             f"Content-Type `{media_type}` is not known; send application/json or "
@@ -52,7 +57,7 @@ def _media_type(request: Request[Any, Any, Any]) -> str:
 
 
 def _decode(media_type: str, body: bytes, now_ms: int) -> Columns:
-    return decode_ndjson(body, now_ms) if media_type in _NDJSON else decode_json(body, now_ms)
+    return decode_ndjson(body, now_ms) if media_type in NDJSON else decode_json(body, now_ms)
 
 
 routes = [metrics]

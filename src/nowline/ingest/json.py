@@ -6,7 +6,6 @@ row, to keep the good ones and name what is wrong with the others.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from operator import attrgetter
 
@@ -16,16 +15,13 @@ from msgspec import Raw
 
 from nowline.errors import Code, FieldError, NowlineError
 from nowline.ingest.columns import Columns, Label, Rejected
+from nowline.ingest.faults import UNDECODABLE, explain, reason_of
 from nowline.model.moment import epoch_ms
 from nowline.model.partials import Ints
 from nowline.model.series import MetricType
 
 _NOTHING = Raw(b"")
-# What decoding raises: wrong JSON or types, wrong UTF-8, more nesting than the stack holds.
-_UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _MOST_NESTED = 16
-_AT = re.compile(r"(?: - at `\$(?:\[\.\.\.\])?\.?(?P<path>[^`]*)`)$")
-_NAMED = re.compile(r"(?:unknown|required) field `(?P<field>[^`]*)`")
 
 
 class _Row(msgspec.Struct, gc=False, forbid_unknown_fields=True):
@@ -76,7 +72,7 @@ def decode_ndjson(body: bytes, now_ms: int) -> Columns:
     lines = [(i, line) for i, line in enumerate(body.split(b"\n")) if line.strip()]
     try:
         rows = [_row.decode(line) for _, line in lines]
-    except _UNDECODABLE:
+    except UNDECODABLE:
         return _one_by_one(lines, now_ms)
     return _columns(rows, [i for i, _ in lines], [], now_ms)
 
@@ -88,7 +84,7 @@ def _raw(body: bytes, *, is_array: bool) -> Sequence[Raw]:
         field, message = explain(error)
         errors = (FieldError(message, field=field or "metrics"),)
         raise NowlineError(Code.INVALID, f"{field or 'body'}: {message}", errors=errors) from error
-    except _UNDECODABLE as error:
+    except UNDECODABLE as error:
         raise _unreadable(error) from error
 
 
@@ -100,8 +96,8 @@ def _one_by_one(raws: Iterable[tuple[int, Raw | bytes]], now_ms: int) -> Columns
         try:
             rows.append(_row.decode(raw))
             index.append(i)
-        except _UNDECODABLE as error:
-            rejected.append(Rejected(i, _reason(error)))
+        except UNDECODABLE as error:
+            rejected.append(Rejected(i, reason_of(error)))
     return _columns(rows, index, rejected, now_ms)
 
 
@@ -133,8 +129,8 @@ def _labels(
         tags: dict[str, str] = {}
         try:
             tags = _tags.decode(raw) if raw and raw != b"null" else {}
-        except _UNDECODABLE as error:
-            bad[place] = _reason(error, "tags")
+        except UNDECODABLE as error:
+            bad[place] = reason_of(error, "tags")
         labels.append(Label(name, kind, tags))
     return labels, bad
 
@@ -182,8 +178,8 @@ def _merge_metadata(into: dict[str, object], raw: bytes) -> str | None:
     """Add what the raw object says; what is wrong with it, None if nothing is."""
     try:
         described = _object.decode(raw)
-    except _UNDECODABLE as error:
-        return _reason(error, "metadata")
+    except UNDECODABLE as error:
+        return reason_of(error, "metadata")
     if _nests(described, _MOST_NESTED):
         return f"metadata: is nested more than {_MOST_NESTED} deep"
     into.update(described)
@@ -220,29 +216,6 @@ def _without(columns: Columns, bad: dict[int, str]) -> Columns:
         columns.rejected,
         columns.metadata,
     )
-
-
-def explain(error: Exception) -> tuple[str, str]:
-    """The field that a decoding error is about (empty for the row itself), and what is wrong."""
-    text = str(error)
-    at = _AT.search(text)
-    message = text[: at.start()] if at else text
-    path = at["path"] if at else ""
-    named = _NAMED.search(message)
-    if named:
-        path = f"{path}.{named['field']}".lstrip(".")
-        message = "unknown field" if "unknown" in message else "is missing"
-    return path, message
-
-
-def _reason(error: Exception, under: str = "") -> str:
-    if isinstance(error, UnicodeDecodeError):
-        return f"{under or 'row'}: not valid UTF-8"
-    if isinstance(error, RecursionError):
-        return f"{under or 'row'}: is nested too deeply"
-    path, message = explain(error)
-    field = ".".join(part for part in (under, path) if part)
-    return f"{field or 'row'}: {message}"
 
 
 def _unreadable(error: Exception) -> NowlineError:

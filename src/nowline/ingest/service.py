@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 import numpy as np
@@ -14,6 +14,7 @@ from nowline.clock import Clock
 from nowline.ingest.columns import Columns, Label, Rejected
 from nowline.ingest.rules import label_fault
 from nowline.model.batch import Batch
+from nowline.model.event import Happened
 from nowline.model.query import MOST_AHEAD_MS
 from nowline.model.series import MetricType, Point, SeriesKey
 from nowline.store.catalogue import Catalogue
@@ -62,27 +63,48 @@ class Ingest:
         Raises:
             NowlineError: DISK_FULL or UNAVAILABLE when the log cannot take them.
         """
-        now = self._clock.now_ms()
         rejected = list(columns.rejected)
-        good = self._in_time(columns, now, rejected)
-        keys, types, place = self._enter(columns, good, rejected)
-        keep = good & (place[columns.label] >= 0)
-        if keep.any():
-            batch = Batch(
-                keys,
-                types,
-                place[columns.label[keep]].astype(np.uint32),
-                columns.time[keep],
-                columns.value[keep],
-                now,
-                _metadata(columns, keep),
-            )
+        batch = self._batch(columns, rejected)
+        if len(batch):
             await self._bus.append(batch.encode())
-        return self._count(int(keep.sum()), rejected)
+        return self._count(len(batch), rejected)
+
+    async def keep(self, columns: Columns, happened: Happened) -> int:
+        """Keep what happened, and of the metrics that it yields those that may be.
+
+        Returns:
+            The log's offset up to which all of it is durable.
+
+        Raises:
+            NowlineError: DISK_FULL or UNAVAILABLE when the log cannot take it.
+        """
+        if not happened.events and not happened.keys:
+            return self._bus.head
+        rejected: list[Rejected] = []
+        batch = replace(self._batch(columns, rejected), activity=happened.encode())
+        offset = await self._bus.append(batch.encode())
+        self._count(len(batch), rejected)
+        return offset
 
     async def submit(self, points: Sequence[Point]) -> None:
         """Take in what one of our own collectors measured."""
         await self.accept(_columns(points, self._clock.now_ms()))
+
+    def _batch(self, columns: Columns, rejected: list[Rejected]) -> Batch:
+        """The rows that may be kept; the others are added to those rejected."""
+        now = self._clock.now_ms()
+        good = self._in_time(columns, now, rejected)
+        keys, types, place = self._enter(columns, good, rejected)
+        keep = good & (place[columns.label] >= 0)
+        return Batch(
+            keys,
+            types,
+            place[columns.label[keep]].astype(np.uint32),
+            columns.time[keep],
+            columns.value[keep],
+            now,
+            _metadata(columns, keep),
+        )
 
     def _in_time(self, columns: Columns, now: int, rejected: list[Rejected]) -> NDArray[np.bool_]:
         too_old = columns.time < now - self._keep_ms

@@ -1,0 +1,116 @@
+"""What is hidden of people before anything is stored or logged (CONTRACT: ingest, events). Pure.
+
+Addresses of networks are cut to where they tell no single person any more: IPv4 to /24, IPv6 to
+/48. E-mail addresses, wherever in a text, become a keyed hash: the same address always the same
+one, so that its events can be counted and found, by whoever knows the address.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from collections.abc import Callable, Mapping
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Any
+
+IP_FIELDS = frozenset({"ip_address", "ip", "client_ip", "remote_addr", "x_forwarded_for"})
+USER_AGENT_FIELDS = frozenset({"user_agent"})
+DEFAULT_RULES: Mapping[str, str] = {"ip": "truncate", "email": "hash", "user_agent": "coarse"}
+_EMAIL = re.compile(r"[\w.!#$&'*+/=?^`{|}~-]+(?:@|%40)[\w-]+(?:\.[\w-]+)+", re.IGNORECASE)
+# "Chrome/120.0.6099.71" says which build somebody runs, "Chrome/120" which browser.
+_MINOR_VERSION = re.compile(r"(?<=\d)(?:[._]\d+)+")
+_PORT = re.compile(r"^(?:\[(?P<v6>[^\]]+)\]|(?P<v4>\d+\.\d+\.\d+\.\d+))(?::\d+)?$")
+_HASH_BYTES = 8
+
+
+class Masker:
+    """Masks texts and metadata.
+
+    Args:
+        secret: Of the server; hashes of another server's are others.
+        rules: What becomes of `ip`, `email`, `user_agent` and of any field of the metadata by
+            name: `truncate` and `coarse` tell less, `hash` tells only whether it is the same,
+            `drop` tells nothing, and `keep` hides only e-mail addresses in it. What is not
+            named is as in `DEFAULT_RULES`.
+    """
+
+    def __init__(self, secret: bytes, rules: Mapping[str, str] = DEFAULT_RULES) -> None:
+        self._key = hashlib.blake2b(secret, person=b"nowline-masking", digest_size=32).digest()
+        rules = {**DEFAULT_RULES, **rules}
+        self._hides_email = rules.pop("email") == "hash"
+        by_rule: dict[str, Callable[[str], str | None]] = {
+            "truncate": self._without_host,
+            "coarse": _coarse,
+            "hash": self._hashed_field,
+            "drop": _dropped,
+            "keep": self.text,
+        }
+        ip, user_agent = by_rule[rules.pop("ip")], by_rule[rules.pop("user_agent")]
+        self._fields = dict.fromkeys(IP_FIELDS, ip) | dict.fromkeys(USER_AGENT_FIELDS, user_agent)
+        self._fields |= {name: by_rule[rule] for name, rule in rules.items()}
+
+    def text(self, text: str) -> str:
+        """The text with every e-mail address in it hashed."""
+        if not self._hides_email or ("@" not in text and "%40" not in text):
+            return text
+        return _EMAIL.sub(self._hashed_email, text)
+
+    def optional(self, text: str | None) -> str | None:
+        """The same of a text that may not be there."""
+        return None if text is None else self.text(text)
+
+    def key(self, event_id: str) -> int:
+        """What an event's id is known by: a 64-bit number that only this server can make."""
+        digest = hmac.digest(self._key, f"event:{event_id}".encode(), "sha256")
+        return int.from_bytes(digest[:_HASH_BYTES], "big", signed=True)
+
+    def metadata(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """The object, masked, whatever is nested in it."""
+        return {self.text(name): self._value(name, value) for name, value in fields.items()}
+
+    def _value(self, name: str, value: object) -> Any:  # noqa: ANN401 - any JSON
+        if isinstance(value, dict):
+            return self.metadata(value)
+        if isinstance(value, list):
+            return [self._value(name, each) for each in value]
+        rule = self._fields.get(name.lower().replace("-", "_"))
+        if rule is None:
+            return self.text(value) if isinstance(value, str) else value
+        return value if value is None else rule(value if isinstance(value, str) else str(value))
+
+    def _without_host(self, text: str) -> str | None:
+        """Each address, of a list as proxies make it, without its host; None if one is none."""
+        masked = [_network(each.strip()) for each in text.split(",")]
+        return None if None in masked else ", ".join(each for each in masked if each)
+
+    def _hashed_field(self, text: str) -> str:
+        return self._hashed("masked", text)
+
+    def _hashed_email(self, match: re.Match[str]) -> str:
+        return self._hashed("email", re.sub("%40", "@", match[0], flags=re.IGNORECASE).lower())
+
+    def _hashed(self, kind: str, text: str) -> str:
+        digest = hmac.digest(self._key, f"{kind}:{text}".encode(), "sha256")
+        return f"{kind}:{digest[:_HASH_BYTES].hex()}"
+
+
+def _network(text: str) -> str | None:
+    match = _PORT.match(text)
+    try:
+        address = ip_address((match["v6"] or match["v4"]) if match else text.partition("%")[0])
+    except ValueError:
+        return None
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    if isinstance(address, IPv4Address):
+        return str(IPv4Address(int(address) >> 8 << 8))
+    return str(IPv6Address(int(address) >> 80 << 80))
+
+
+def _coarse(text: str) -> str:
+    return _MINOR_VERSION.sub("", text)
+
+
+def _dropped(_: str) -> None:
+    return None
