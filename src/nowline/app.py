@@ -14,12 +14,16 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
 import uvloop
 
 from nowline import __version__
+from nowline.activity.following import ActivityWriter, PresentWorker
+from nowline.activity.history import History
+from nowline.activity.present import Present
 from nowline.api import application as http
 from nowline.api import dashboards
 from nowline.api.exposition import Parts, Telemetry
@@ -37,6 +41,9 @@ from nowline.collect.schedule import Sample, run_every_second
 from nowline.collect.server import ProcessCollector
 from nowline.config import ConfigError, Settings, signing_key
 from nowline.errors import NowlineError
+from nowline.ingest.activity import Activity
+from nowline.ingest.dedupe import Repeats
+from nowline.ingest.masking import Masker
 from nowline.ingest.service import Ingest
 from nowline.live import capacity, transport
 from nowline.live.hub import Hub
@@ -51,6 +58,8 @@ from nowline.rollup.increases import Increases
 from nowline.rollup.upkeep import Upkeep
 from nowline.rollup.window import Windows
 from nowline.rollup.worker import StoreWriter, WindowWorker, window_start
+from nowline.store.activity import ActivityStore
+from nowline.store.activity_sqlite import SqliteActivity
 from nowline.store.base import Store
 from nowline.store.catalogue import Catalogue, Limits
 from nowline.store.documents import Documents
@@ -144,20 +153,25 @@ async def _running(settings: Settings, clock: Clock) -> AsyncIterator[_Running]:
         stack.push_async_callback(bus.close)
         store = await _open_store(settings)
         stack.push_async_callback(store.close)
+        events = await _open_events(settings)
+        stack.push_async_callback(events.close)
         documents = await Documents.open(settings.documents_url)
         stack.push_async_callback(documents.close)
         auth = Auth(documents, clock, signing_key(settings), settings.ingest_key)
         if settings.admin_email and settings.admin_password:
             await _create_first_admin(auth, settings.admin_email, settings.admin_password)
         flow = await _Flow.open(bus, store, clock, settings)
+        acts = await _Acts.open(flow, events, clock, settings)
         requests = RequestStats()
         sources = Sources.of(settings.data_dir, settings.store_path)
         backups = Backups(store, documents, sources, clock)
-        app = http.application(_services(flow, documents, backups, auth, clock, requests))
+        services = _services(flow, acts, documents, backups, auth, clock, requests)
+        app = http.application(services)
         auth.on_revoked(flow.hub.revoke)
         if flow.shared is not None:
             await stack.enter_async_context(flow.sharing(flow.shared))
         await stack.enter_async_context(flow.running())
+        await stack.enter_async_context(acts.running())
         await stack.enter_async_context(_background(auth.watch(), flow.hub.run()))
         collecting = run_every_second(_samples(settings, requests), flow.ingest, clock)
         await stack.enter_async_context(_background(collecting))
@@ -171,6 +185,11 @@ async def _open_store(settings: Settings) -> Store:
     from nowline.store.postgres import PostgresStore  # noqa: PLC0415
 
     return await PostgresStore.open(settings.store_url, _kept(settings))
+
+
+async def _open_events(settings: Settings) -> ActivityStore:
+    keep_ms = _ms(settings.activity_retention)
+    return await SqliteActivity.open(settings.data_dir / "activity.sqlite", keep_ms)
 
 
 async def _create_first_admin(auth: Auth, email: str, password: str) -> None:
@@ -238,7 +257,7 @@ class _Flow:
         windows.on_late(engine.revise)
         hub = Hub(clock, capacity.most_readers())
         worker.on_fold(hub.news)
-        keep_ms = int(max(settings.retention.values()).total_seconds() * 1000)
+        keep_ms = _ms(max(settings.retention.values()))
         return cls(
             bus=bus,
             store=store,
@@ -273,8 +292,55 @@ class _Flow:
             await storing
 
 
-def _services(
+@dataclass(frozen=True, slots=True)
+class _Acts:
+    """The way of what people do: in, through the log, into memory and the store."""
+
+    store: ActivityStore
+    activity: Activity
+    present: Present
+    history: History
+    worker: PresentWorker
+    writer: ActivityWriter
+    upkeep: Upkeep
+
+    @classmethod
+    async def open(
+        cls, flow: _Flow, store: ActivityStore, clock: Clock, settings: Settings
+    ) -> _Acts:
+        """Put the parts together, and bring them to where the log is."""
+        masker = Masker(signing_key(settings), settings.mask)
+        repeats = Repeats(store)
+        writer = ActivityWriter(flow.bus, store, clock, repeats.forget)
+        await writer.start()
+        present = Present(clock)
+        worker = PresentWorker(flow.bus, present, clock)
+        await worker.restore(store, writer.offset)
+        keep_ms = _ms(settings.activity_retention)
+        return cls(
+            store=store,
+            activity=Activity(flow.ingest, repeats, masker, clock, keep_ms),
+            present=present,
+            history=History(store, clock, masker.text),
+            worker=worker,
+            writer=writer,
+            upkeep=Upkeep(store, clock),
+        )
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Follow the log; on the way out, keep what it holds."""
+        storing = asyncio.create_task(self.writer.run())
+        storing.add_done_callback(_die_with)
+        async with _background(self.worker.run(), self.upkeep.run()):
+            yield
+            self.writer.stop()
+            await storing
+
+
+def _services(  # noqa: PLR0913, PLR0917 - all that routes work with
     flow: _Flow,
+    acts: _Acts,
     documents: Documents,
     backups: Backups,
     auth: Auth,
@@ -292,6 +358,8 @@ def _services(
         upkeep=flow.upkeep,
         engine=flow.engine,
         hub=flow.hub,
+        events=acts.store,
+        activity=acts.activity,
         configurations=configurations,
         shared=flow.shared,
     )
@@ -304,6 +372,9 @@ def _services(
         backups=backups,
         ingest=flow.ingest,
         engine=flow.engine,
+        activity=acts.activity,
+        present=acts.present,
+        history=acts.history,
         kpis=Kpis(configurations, flow.engine, clock),
         live=Live(flow.sessions, auth, clock, watched),
         telemetry=Telemetry(parts),
@@ -313,11 +384,13 @@ def _services(
     )
 
 
+def _ms(duration: timedelta) -> int:
+    return int(duration.total_seconds() * 1000)
+
+
 def _kept(settings: Settings) -> dict[Level, int]:
     """How long each level is kept, in milliseconds."""
-    return {
-        Level(name): int(age.total_seconds() * 1000) for name, age in settings.retention.items()
-    }
+    return {Level(name): _ms(age) for name, age in settings.retention.items()}
 
 
 def _limits(settings: Settings) -> Limits:

@@ -152,6 +152,12 @@ def test_file_takes_tables_types_of_its_own(tmp_path: Path) -> None:
         ({"NOWLINE_RETENTION": "raw=0d"}, "NOWLINE_RETENTION: must be a duration"),
         ({"NOWLINE_RETENTION": "raw=1d,raw=2d"}, "NOWLINE_RETENTION: names the level raw twice"),
         ({"NOWLINE_RETENTION": "raw=101y"}, "NOWLINE_RETENTION: must be at most 100y"),
+        ({"NOWLINE_ACTIVITY_RETENTION": "1"}, "NOWLINE_ACTIVITY_RETENTION: must be a duration"),
+        ({"NOWLINE_MASK": "ip"}, "NOWLINE_MASK: must have name=rule pairs; 'ip' can be truncate"),
+        ({"NOWLINE_MASK": "email=drop"}, "NOWLINE_MASK: must have name=rule pairs; 'email' can"),
+        ({"NOWLINE_MASK": "card=no"}, "NOWLINE_MASK: must have name=rule pairs; 'card' can be"),
+        ({"NOWLINE_MASK": "=drop"}, "NOWLINE_MASK: must have name=rule pairs"),
+        ({"NOWLINE_MASK": "a=drop,a=hash"}, "NOWLINE_MASK: names a twice"),
         ({"NOWLINE_MAX_SERIES": "0"}, "NOWLINE_MAX_SERIES: must be a whole number from 1"),
         ({"NOWLINE_MAX_SERIES": "1e6"}, "NOWLINE_MAX_SERIES: must be a whole number from 1"),
         ({"NOWLINE_MAX_SERIES": ""}, "NOWLINE_MAX_SERIES: must be a whole number from 1"),
@@ -388,3 +394,10 @@ def test_levels_not_named_keep_their_default(kept: list[tuple[str, int]]) -> Non
     named = {level: timedelta(days=days) for level, days in kept}
     assert retention == {**load({}).retention, **named}
     assert tuple(retention) == LEVELS
+
+
+def test_what_is_masked_unless_it_is_said_otherwise() -> None:
+    assert load({}).mask == {"ip": "truncate", "email": "hash", "user_agent": "coarse"}
+    masked = load({"NOWLINE_MASK": "card = drop, ip=keep"}).mask
+    assert masked == {"ip": "keep", "email": "hash", "user_agent": "coarse", "card": "drop"}
+    assert load({"NOWLINE_MASK": ""}).mask == load({}).mask

@@ -13,11 +13,15 @@ from litestar.openapi.spec import Components, SecurityScheme, Tag
 from litestar.routes import ASGIRoute
 
 from nowline import __version__
+from nowline.activity.history import History
+from nowline.activity.present import Present
 from nowline.api import (
+    activity,
     audit,
     auth,
     backup,
     dashboards,
+    events,
     ingest,
     keys,
     kpis,
@@ -39,6 +43,7 @@ from nowline.auth.policy import Action
 from nowline.auth.service import Auth
 from nowline.backup.service import Backups
 from nowline.collect.requests import RequestStats, observe_requests
+from nowline.ingest.activity import Activity
 from nowline.ingest.service import Ingest
 from nowline.live.transport import App, expose_transport
 from nowline.query.engine import Engine
@@ -55,6 +60,8 @@ _MODULES = (
     keys,
     audit,
     ingest,
+    events,
+    activity,
     metrics,
     kpis,
     dashboards,
@@ -62,13 +69,16 @@ _MODULES = (
     page,
 )
 _BY_NAME = (
+    "activity",
     "auth",
     "backups",
     "documents",
     "engine",
+    "history",
     "ingest",
     "kpis",
     "page",
+    "present",
     "store",
     "telemetry",
     "templates",
@@ -85,6 +95,9 @@ class Services:
     store: Store
     backups: Backups
     ingest: Ingest
+    activity: Activity
+    present: Present
+    history: History
     engine: Engine
     kpis: Kpis
     live: live.Live
@@ -156,7 +169,10 @@ def _openapi() -> OpenAPIConfig:
         description="Real-time analytics: metrics in, live dashboards out.",
         components=Components(security_schemes={"bearer": bearer}),
         security=[{"bearer": []}],
-        tags=[Tag(name) for name in ("ingest", "metrics", "kpis", "live", "dashboards", "auth")],
+        tags=[
+            Tag(name)
+            for name in ("ingest", "metrics", "kpis", "live", "activity", "dashboards", "auth")
+        ],
         render_plugins=[],
         path=None,
     )

@@ -12,6 +12,7 @@ from prometheus_client.openmetrics.exposition import generate_latest
 from prometheus_client.registry import Collector
 
 from nowline.bus.base import Log
+from nowline.ingest.activity import Activity
 from nowline.ingest.service import Ingest
 from nowline.live.hub import Hub
 from nowline.model.level import Level
@@ -21,6 +22,7 @@ from nowline.query.engine import Engine
 from nowline.rollup.upkeep import Upkeep
 from nowline.rollup.window import Windows
 from nowline.rollup.worker import StoreWriter, WindowWorker
+from nowline.store.activity import ActivityStore
 from nowline.store.base import LevelState, Store
 from nowline.store.shared import SharedTally
 
@@ -56,6 +58,8 @@ class Parts:
     upkeep: Upkeep
     engine: Engine
     hub: Hub
+    events: ActivityStore
+    activity: Activity
     configurations: Configurations
     shared: SharedState | None = None
 
@@ -85,6 +89,7 @@ class Telemetry(Collector):
     def collect(self) -> Iterator[Metric]:
         """The families; called by the registry."""
         yield from self._ingest()
+        yield from self._events()
         yield from self._bus()
         yield from self._store()
         yield from self._catalogue()
@@ -96,6 +101,14 @@ class Telemetry(Collector):
         yield _counter("nowline_ingest_batches", "Batches taken in.", taken.batches)
         yield _counter("nowline_ingest_rows", "Rows made durable.", taken.accepted)
         yield _counter("nowline_ingest_rejected_rows", "Rows refused.", taken.rejected)
+
+    def _events(self) -> Iterator[Metric]:
+        counted, state = self._parts.activity.counted, self._parts.events.state()
+        yield _counter("nowline_events_accepted", "Events and tasks taken in.", counted.accepted)
+        yield _counter("nowline_events_repeated", "Sent before, passed over.", counted.repeated)
+        yield _counter("nowline_events_rejected", "Events and tasks refused.", counted.rejected)
+        yield _gauge("nowline_activity_events", "Events in the store.", state.events)
+        yield _gauge("nowline_activity_bytes", "Their size on disk.", state.bytes_on_disk)
 
     def _bus(self) -> Iterator[Metric]:
         state = self._parts.bus.state()

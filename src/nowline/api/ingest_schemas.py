@@ -21,24 +21,39 @@ _POINT = {
         "metadata": {"type": "object", "description": "Describes the metric; `unit` is shown."},
     },
 }
-_POINTS = {"type": "array", "items": _POINT}
-_METRICS_BODY = {
-    "required": True,
-    "content": {
-        "application/json": {
-            "schema": {
-                "oneOf": [
-                    _POINTS,
-                    {
-                        "type": "object",
-                        "required": ["metrics"],
-                        "additionalProperties": False,
-                        "properties": {"metrics": _POINTS},
-                    },
-                ]
-            }
+_ID = {"anyOf": [{"type": "string", "minLength": 1, "maxLength": 255}, {"type": "integer"}]}
+_EVENT = {
+    "type": "object",
+    "required": ["event_type"],
+    "additionalProperties": False,
+    "properties": {
+        "event_type": {"type": "string", "minLength": 1, "maxLength": 255},
+        "user_id": _ID,
+        "organization_id": _ID,
+        "session_id": _ID,
+        "timestamp": _TIME,
+        "event_id": _ID | {"description": "The same one counts once a day."},
+        "metadata": {
+            "type": "object",
+            "description": "Anything; of API_CALL `endpoint`, `method`, `status`, `duration_ms`.",
         },
-        "application/x-ndjson": {"schema": {"type": "string", "description": "A point a line."}},
+    },
+}
+_TASK = {
+    "type": "object",
+    "required": ["task_id", "task_type", "start_time", "end_time", "status"],
+    "additionalProperties": False,
+    "properties": {
+        "task_id": {"type": "string", "minLength": 1, "maxLength": 255},
+        "task_type": {"type": "string", "minLength": 1, "maxLength": 255},
+        "start_time": _TIME,
+        "end_time": _TIME,
+        "status": {"type": "string", "examples": ["success", "failure"], "minLength": 1},
+        "cpu_usage_percent": {"type": "number", "minimum": 0},
+        "memory_usage_mb": {"type": "number", "minimum": 0},
+        "error_message": {"type": "string"},
+        "queue": {"type": "string"},
+        "context": {"type": "object"},
     },
 }
 _OUTCOME = {
@@ -60,9 +75,29 @@ _OUTCOME = {
 
 def describe_ingest(paths: dict[str, Any]) -> None:
     """Tell what the doors read by themselves, which the framework cannot know."""
-    metrics = paths["/api/v1/ingest/metrics"]["post"]
-    metrics["requestBody"] = _METRICS_BODY
-    metrics["responses"]["202"] = json_content("Durable, except for the rows listed.", _OUTCOME)
+    for name, row in (("metrics", _POINT), ("events", _EVENT), ("tasks", _TASK)):
+        door = paths[f"/api/v1/ingest/{name}"]["post"]
+        door["requestBody"] = _batch(name, row)
+        door["responses"]["202"] = json_content("Durable, except for the rows listed.", _OUTCOME)
+
+
+def _batch(name: str, row: dict[str, Any]) -> dict[str, Any]:
+    """The body of a door: an array of rows, an object with one, or a row a line."""
+    rows = {"type": "array", "items": row}
+    envelope = {
+        "type": "object",
+        "required": [name],
+        "additionalProperties": False,
+        "properties": {name: rows},
+    }
+    lines = {"schema": {"type": "string", "description": "One a line."}}
+    return {
+        "required": True,
+        "content": {
+            "application/json": {"schema": {"oneOf": [rows, envelope]}},
+            "application/x-ndjson": lines,
+        },
+    }
 
 
 def json_content(text: str, schema: dict[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import secrets
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NoReturn, TypeVar
@@ -29,7 +30,6 @@ from nowline.config.sources import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from datetime import timedelta
 
 T = TypeVar("T")
 
@@ -66,6 +66,8 @@ class Settings:
     secret_key: str | None = field(repr=False)
     host_metrics: bool
     retention: Mapping[str, timedelta]
+    activity_retention: timedelta
+    mask: Mapping[str, str]
     max_series: int
     max_series_per_metric: int
     statsd_port: int | None
@@ -213,6 +215,8 @@ def _typed(read: _Reader) -> Settings:
         secret_key=read.strictly_optional("secret_key", values.parse_secret_key),
         host_metrics=read.required("host_metrics", values.parse_switch),
         retention=read.required("retention", _retention),
+        activity_retention=read.required("activity_retention", values.parse_duration),
+        mask=read.required("mask", values.parse_mask),
         max_series=read.required("max_series", values.parse_count),
         max_series_per_metric=read.required("max_series_per_metric", values.parse_count),
         statsd_port=read.optional("statsd_port", values.parse_port),
@@ -271,8 +275,12 @@ def _shown(name: str, settings: Settings) -> str:
 
 def _text(value: object) -> str:
     match value:
+        case timedelta():
+            return values.format_duration(value)
         case bool():
             return "on" if value else "off"
+        case MappingProxyType() if all(isinstance(each, str) for each in value.values()):
+            return values.format_mask(value)
         case MappingProxyType():
             return values.format_retention(value)
         case tuple():

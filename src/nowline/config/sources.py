@@ -27,6 +27,8 @@ DEFAULTS: Final[Mapping[str, str | None]] = MappingProxyType(
         "secret_key": None,
         "host_metrics": "on",
         "retention": "raw=30d,1m=1y,5m=1y,1h=5y,1d=5y",
+        "activity_retention": "1y",
+        "mask": "ip=truncate,email=hash,user_agent=coarse",
         "max_series": "1000000",
         "max_series_per_metric": "10000",
         "statsd_port": None,

@@ -48,6 +48,18 @@ def parse_duration(text: str) -> timedelta:
     return count * unit
 
 
+MASKS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        "ip": ("truncate", "hash", "drop", "keep"),
+        "email": ("hash", "keep"),
+        "user_agent": ("coarse", "hash", "drop", "keep"),
+    }
+)
+"""What can become of what is masked, the usual first."""
+MASKS_OF_FIELDS: Final = ("hash", "drop", "keep")
+"""What can become of any other field of an event's metadata."""
+
+
 def format_duration(duration: timedelta) -> str:
     """The shortest text that `parse_duration` reads back as the same whole seconds."""
     for unit in ("y", "w", "d", "h", "m"):
@@ -74,6 +86,27 @@ def parse_retention(text: str, defaults: Mapping[str, timedelta]) -> Mapping[str
             raise ValueError(f"names the level {level} twice")
         named[level] = parse_duration(duration)
     return MappingProxyType({**defaults, **named})
+
+
+def format_mask(rules: Mapping[str, str]) -> str:
+    """The text that `parse_mask` reads back as the same rules."""
+    return ",".join(f"{name}={rule}" for name, rule in rules.items())
+
+
+def parse_mask(text: str) -> Mapping[str, str]:
+    """`ip=truncate,email=hash,…`; a rule that is not named is the one that hides."""
+    rules: dict[str, str] = {}
+    for part in text.split(",") if text.strip() else ():
+        name, _, rule = (piece.strip() for piece in part.partition("="))
+        choices = MASKS.get(name, MASKS_OF_FIELDS)
+        if not re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", name) or rule not in choices:
+            raise ValueError(
+                f"must have name=rule pairs; {name or part!r} can be {', '.join(choices)}"
+            )
+        if name in rules:
+            raise ValueError(f"names {name} twice")
+        rules[name] = rule
+    return MappingProxyType({name: choices[0] for name, choices in MASKS.items()} | rules)
 
 
 def parse_host(text: str) -> str:

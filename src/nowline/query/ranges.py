@@ -120,6 +120,15 @@ def zone(name: str | None, end: int) -> ZoneInfo | None:
         return None
     if end > _LAST_LOCAL_MS:
         raise invalid("time_range.end", "is too late for a time zone's calendar")
+    return zone_named(name)
+
+
+def zone_named(name: str) -> ZoneInfo:
+    """The time zone of that IANA name.
+
+    Raises:
+        NowlineError: INVALID when there is none.
+    """
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError) as error:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from typing import Protocol
 
 from nowline.clock import Clock
-from nowline.store.base import Store
 
 _FIRST_S = 10.0
 _EVERY_S = 60.0
@@ -15,8 +15,16 @@ _EVERY_S = 60.0
 log = logging.getLogger(__name__)
 
 
+class Maintained(Protocol):
+    """A store, as far as this needs it."""
+
+    async def maintain(self, now_ms: int) -> None:
+        """One round of upkeep."""
+        ...
+
+
 class Upkeep:
-    """Has the store compact what is closed and drop what is kept no longer.
+    """Has a store compact what is closed and drop what is kept no longer.
 
     Attributes:
         rounds: How many there were since the start.
@@ -24,7 +32,7 @@ class Upkeep:
         seconds: The time that all took.
     """
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: Maintained, clock: Clock) -> None:
         self._store = store
         self._clock = clock
         self.rounds = 0

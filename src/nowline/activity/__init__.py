@@ -1,0 +1,1 @@
+"""What people do: counted as it happens, kept, and looked back on."""

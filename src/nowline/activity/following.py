@@ -1,0 +1,168 @@
+"""Two readers of the log: one counts what happens, the other keeps it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from nowline.activity.present import MOST_RECENT, REACHES_MS, RECENT_MS, Present
+from nowline.bus.base import Log, Record
+from nowline.clock import Clock
+from nowline.model.batch import activity_of
+from nowline.model.event import CorruptEventsError, Event, Happened
+from nowline.model.query import MOST_AHEAD_MS
+from nowline.store.activity import ActivityStore, Filter
+
+ACTIVITY_GROUP = "activity"
+_READ_BYTES = 8 << 20
+# Events are to be found within a second; a commit for each would be slower.
+_GATHER_S = 0.1
+_RETRY_S = (2, 4, 8)
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What was read of the log.
+
+    Attributes:
+        happened: All of it, in order.
+        offset: Of the last record.
+    """
+
+    happened: Happened
+    offset: int
+
+
+class PresentWorker:
+    """Counts what happens, and tells who waits for news.
+
+    Args:
+        bus: The log.
+        present: Holds and counts.
+        clock: Tells how far back there is anything to count.
+    """
+
+    def __init__(self, bus: Log, present: Present, clock: Clock) -> None:
+        self._bus = bus
+        self._present = present
+        self._clock = clock
+        self._listeners: list[Callable[[Sequence[Event]], None]] = []
+        self.offset = 0
+
+    def on_news(self, listener: Callable[[Sequence[Event]], None]) -> None:
+        """Call the listener with events that came in."""
+        self._listeners.append(listener)
+
+    async def restore(self, store: ActivityStore, offset: int) -> None:
+        """Start from what the store has: the log up to this offset."""
+        now = self._clock.now_ms()
+        everything = Filter(0, now + MOST_AHEAD_MS + 1)
+        newest = await store.page(everything, MOST_RECENT)
+        self._present.hold(stored.event for stored in reversed(newest))
+        for kind, reach in REACHES_MS.items():
+            self._present.count(
+                each
+                for each in await store.since(now - reach, [kind])
+                if each.time <= now - RECENT_MS
+            )
+        self._present.count(await store.since(now - RECENT_MS + 1))
+        self.offset = offset
+
+    async def run(self) -> None:
+        """Follow the log until cancelled."""
+        while True:
+            await self._bus.wait(self.offset)
+            while read := await _read(self._bus, self.offset):
+                self.offset = read.offset
+                self._present.add(read.happened.events)
+                for listener in self._listeners:
+                    listener(read.happened.events)
+
+
+class ActivityWriter:
+    """Keeps what happens.
+
+    Args:
+        bus: The log, which has everything until it is in the store.
+        store: Where it is kept.
+        clock: Tells when it came in.
+        on_stored: Told the log's offset up to which the store has everything.
+    """
+
+    def __init__(
+        self, bus: Log, store: ActivityStore, clock: Clock, on_stored: Callable[[int], None]
+    ) -> None:
+        self._bus = bus
+        self._store = store
+        self._clock = clock
+        self._on_stored = on_stored
+        self._stopping = asyncio.Event()
+        self.offset = 0
+        self.failures = 0
+
+    async def start(self) -> None:
+        """Keep what the log has that the store has not."""
+        self.offset = await self._store.offset(self._bus.id)
+        await self._bus.commit(ACTIVITY_GROUP, self.offset)
+        while await self._flush():
+            pass
+
+    async def run(self) -> None:
+        """Follow the log until `stop`."""
+        while not self._stopping.is_set():
+            await self._until(self._bus.wait(self.offset))
+            await self._until(asyncio.sleep(_GATHER_S))
+            try:
+                while await self._flush():
+                    self.failures = 0
+            except Exception as error:  # noqa: BLE001 - whatever it is, the log has the events
+                self.failures += 1
+                log.warning("Events could not be kept, failure %d: %s", self.failures, error)
+                await self._until(asyncio.sleep(_RETRY_S[min(self.failures, len(_RETRY_S)) - 1]))
+
+    def stop(self) -> None:
+        """Let `run` return after one more look at the log."""
+        self._stopping.set()
+
+    async def _flush(self) -> bool:
+        """Keep what comes next in the log; False if there is nothing."""
+        read = await _read(self._bus, self.offset)
+        if read is None:
+            return False
+        if read.happened.events or read.happened.keys:
+            now = self._clock.now_ms()
+            await self._store.append(read.happened, self._bus.id, read.offset, now)
+        self.offset = read.offset
+        self._on_stored(read.offset)
+        await self._bus.commit(ACTIVITY_GROUP, read.offset)
+        return True
+
+    async def _until(self, wait: Awaitable[None]) -> None:
+        """Wait for this, or for `stop`."""
+        tasks = {asyncio.ensure_future(wait), asyncio.ensure_future(self._stopping.wait())}
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in tasks:
+            task.cancel()
+
+
+async def _read(bus: Log, after: int) -> _Read | None:
+    records = await bus.read(after, _READ_BYTES)
+    if not records:
+        return None
+    parts = [part for record in records if (part := _happened(record)) is not None]
+    events = [event for part in parts for event in part.events]
+    keys = [key for part in parts for key in part.keys]
+    return _Read(Happened(events, keys), records[-1].offset)
+
+
+def _happened(record: Record) -> Happened | None:
+    raw = activity_of(record.blob)
+    try:
+        return Happened.decode(raw) if raw else None
+    except CorruptEventsError as error:
+        log.warning("Record %d of the log is passed over: %s", record.offset, error)
+        return None
