@@ -8,9 +8,9 @@ one, so that its events can be counted and found, by whoever knows the address.
 from __future__ import annotations
 
 import hashlib
-import hmac
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
 
@@ -22,6 +22,8 @@ _EMAIL = re.compile(r"[\w.!#$&'*+/=?^`{|}~-]+(?:@|%40)[\w-]+(?:\.[\w-]+)+", re.I
 _MINOR_VERSION = re.compile(r"(?<=\d)(?:[._]\d+)+")
 _PORT = re.compile(r"^(?:\[(?P<v6>[^\]]+)\]|(?P<v4>\d+\.\d+\.\d+\.\d+))(?::\d+)?$")
 _HASH_BYTES = 8
+# The same browsers and networks come again and again.
+_MOST_KNOWN = 4096
 
 
 class Masker:
@@ -62,8 +64,7 @@ class Masker:
 
     def key(self, event_id: str) -> int:
         """What an event's id is known by: a 64-bit number that only this server can make."""
-        digest = hmac.digest(self._key, f"event:{event_id}".encode(), "sha256")
-        return int.from_bytes(digest[:_HASH_BYTES], "big", signed=True)
+        return int.from_bytes(self._digest(f"event:{event_id}"), "big", signed=True)
 
     def metadata(self, fields: Mapping[str, Any]) -> dict[str, Any]:
         """The object, masked, whatever is nested in it."""
@@ -91,10 +92,14 @@ class Masker:
         return self._hashed("email", re.sub("%40", "@", match[0], flags=re.IGNORECASE).lower())
 
     def _hashed(self, kind: str, text: str) -> str:
-        digest = hmac.digest(self._key, f"{kind}:{text}".encode(), "sha256")
-        return f"{kind}:{digest[:_HASH_BYTES].hex()}"
+        return f"{kind}:{self._digest(f'{kind}:{text}').hex()}"
+
+    def _digest(self, text: str) -> bytes:
+        # RFC 7693: a keyed BLAKE2 is a MAC, and several times faster than HMAC.
+        return hashlib.blake2b(text.encode(), key=self._key, digest_size=_HASH_BYTES).digest()
 
 
+@lru_cache(maxsize=_MOST_KNOWN)
 def _network(text: str) -> str | None:
     match = _PORT.match(text)
     try:
@@ -108,6 +113,7 @@ def _network(text: str) -> str | None:
     return str(IPv6Address(int(address) >> 80 << 80))
 
 
+@lru_cache(maxsize=_MOST_KNOWN)
 def _coarse(text: str) -> str:
     return _MINOR_VERSION.sub("", text)
 
