@@ -66,3 +66,36 @@ def test_nothing_is_lost_or_half_taken_when_the_disk_is_full(small_disk: Path) -
         server.start()
         with server.alice() as reader:
             assert counted(reader, "full", taken) == taken
+
+
+def send_events(client: httpx.Client, batch: int) -> httpx.Response:
+    """Post a hundred events, which are the same each time that the number is."""
+    rows = [
+        {"event_type": "FULL", "event_id": f"{batch}.{n}", "metadata": {"details": "x" * 2_000}}
+        for n in range(100)
+    ]
+    return client.post("/api/v1/ingest/events", json=rows)
+
+
+def kept(client: httpx.Client) -> int:
+    """How many events there are, up to a thousand."""
+    asked = {"event_type": "FULL", "limit": "1000"}
+    return len(client.get("/api/v1/activity", params=asked).json()["events"])
+
+
+def test_events_that_had_no_room_are_new_when_they_are_sent_again(small_disk: Path) -> None:
+    with Server(small_disk / "data") as server:
+        with server.ingest() as sender, server.alice() as reader:
+            assert send_events(sender, 0).status_code == 202
+            fill(small_disk, but=1_000_000)
+            statuses = [send_events(sender, batch).status_code for batch in range(8)]
+            assert statuses[-1] == 507
+            assert set(statuses) <= {202, 507}
+            (small_disk / "filler").unlink()
+            assert eventually(lambda: send_events(sender, 7).status_code == 202)
+            assert {send_events(sender, batch).status_code for batch in range(8)} == {202}
+            assert eventually(lambda: kept(reader) == 800)
+        assert server.stop() == 0
+        server.start()
+        with server.alice() as reader:
+            assert kept(reader) == 800
