@@ -47,6 +47,11 @@ def test_it_is_what_the_command_prints(reader: httpx.Client) -> None:
             "POST /api/v1/ingest/metrics",
             {"202", "400", "401", "403", "413", "415", "429", "503", "507"},
         ),
+        (
+            "POST /api/v2/write",
+            {"204", "400", "401", "403", "413", "415", "429", "503", "507"},
+        ),
+        ("GET /ping", {"204"}),
         ("POST /api/v1/metrics/query", {"200", "400", "401", "403", "415", "422", "503"}),
         ("GET /api/v1/metrics", {"200", "400", "401", "403"}),
         ("GET /api/v1/metrics/{name}/tags/{key}", {"200", "401", "403", "404"}),

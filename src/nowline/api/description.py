@@ -13,7 +13,7 @@ import msgspec
 from litestar import Litestar
 from litestar.routes import HTTPRoute
 
-from nowline.api.ingest_schemas import TAGS, describe_ingest, json_content
+from nowline.api.ingest_schemas import LINES, TAGS, describe_ingest, json_content
 from nowline.api.problems import MEDIA_TYPE, Problem
 from nowline.auth.policy import Action
 from nowline.model.level import Level
@@ -52,6 +52,7 @@ _REFUSALS = {
     ("/api/v1/activity/recent", "get"): (400,),
     ("/api/v1/activity", "get"): (400, 503),
     ("/api/v1/activity/stats", "get"): (400,),
+    **{(path, "post"): (429, 503, 507) for path in LINES},
     ("/api/v1/metrics/query", "post"): (422, 503),
     ("/api/v1/metrics/query/batch", "post"): (503,),
     ("/api/v1/metrics", "get"): (400,),

@@ -4,13 +4,14 @@ The framework describes every route and calls most of them; between a request an
 does about 0.3 ms of work, which is more than some of these routes take (bench/query). A handler
 with `opt={"direct": True}` is called from here instead, and cannot tell the difference: the same
 guard, the same request, and errors told the same way. Its parameters are `request`, `data` and
-services by name; it returns a `Response` of bytes.
+services by name; it returns a `Response` of bytes or of nothing.
 """
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any, Final
 
 from litestar import Litestar, Response
@@ -82,21 +83,25 @@ class _Direct:
             await _send(send, *problem_bytes(error))
             return
         status = response.status_code or self._handler.status_code
-        headers = {"content-type": _content_type(response), **response.headers}
-        await _send(send, status, headers, response.content)
+        headers = response.headers
+        if status != HTTPStatus.NO_CONTENT:
+            headers = {"content-type": _content_type(response), **headers}
+        await _send(send, status, headers, response.content or b"")
 
-    async def _response(self, scope: HTTPScope, receive: Receive, send: Send) -> Response[bytes]:
+    async def _response(
+        self, scope: HTTPScope, receive: Receive, send: Send
+    ) -> Response[bytes | None]:
         # What a request asks its handler for: the type of the body, and how long that may be.
         scope["route_handler"] = self._handler
         request = JsonRequest(scope, receive, send)
         given = {_TAKES_REQUEST: request, **self._services}
         if self._takes_body:
             given[_TAKES_BODY] = await request.json()
-        found: Response[bytes] = await self._call(**given)
+        found: Response[bytes | None] = await self._call(**given)
         return found
 
 
-def _content_type(response: Response[bytes]) -> str:
+def _content_type(response: Response[Any]) -> str:
     media_type = str(response.media_type)
     is_text = media_type.startswith("text/")
     return f"{media_type}; charset={response.encoding}" if is_text else media_type
@@ -104,6 +109,7 @@ def _content_type(response: Response[bytes]) -> str:
 
 async def _send(send: Send, status: int, headers: Mapping[str, Any], body: bytes) -> None:
     raw = [(name.lower().encode(), str(value).encode("latin-1")) for name, value in headers.items()]
-    raw.append((b"content-length", b"%d" % len(body)))
+    if status != HTTPStatus.NO_CONTENT:  # RFC 9110, section 8.6
+        raw.append((b"content-length", b"%d" % len(body)))
     await send({"type": "http.response.start", "status": status, "headers": raw})
     await send({"type": "http.response.body", "body": body, "more_body": False})

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from nowline.ingest.lines import PRECISIONS
 from nowline.model.series import MetricType
 
+LINES = ("/api/v1/write", "/write", "/api/v2/write")
 TAGS = {"type": "object", "additionalProperties": {"type": "string"}}
 _TIME = {"oneOf": [{"type": "string", "format": "date-time"}, {"type": "number"}]}
 _POINT = {
@@ -71,6 +73,21 @@ _OUTCOME = {
         },
     },
 }
+_LINES_BODY = {
+    "required": True,
+    "content": {
+        "text/plain": {
+            "schema": {"type": "string"},
+            "example": "weather,city=Rome temperature=21.5,humidity=40i 1700000000000000000",
+        }
+    },
+}
+_PRECISION = {
+    "name": "precision",
+    "in": "query",
+    "schema": {"enum": list(PRECISIONS), "default": "ns"},
+    "description": "What the times of the lines are counted in.",
+}
 
 
 def describe_ingest(paths: dict[str, Any]) -> None:
@@ -79,6 +96,10 @@ def describe_ingest(paths: dict[str, Any]) -> None:
         door = paths[f"/api/v1/ingest/{name}"]["post"]
         door["requestBody"] = _batch(name, row)
         door["responses"]["202"] = json_content("Durable, except for the rows listed.", _OUTCOME)
+    for path in LINES:
+        paths[path]["post"] |= {"requestBody": _LINES_BODY, "parameters": [_PRECISION]}
+        paths[path]["post"]["responses"]["204"] = {"description": "Every line is durable."}
+    paths["/ping"]["get"]["responses"]["204"] = {"description": "There is somebody."}
 
 
 def _batch(name: str, row: dict[str, Any]) -> dict[str, Any]:
