@@ -6,7 +6,6 @@ import atexit
 import functools
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 from pathlib import Path
@@ -15,6 +14,7 @@ from urllib.parse import quote
 import pytest
 import redis
 
+from free_port import free_port
 from polling import eventually
 
 PASSWORD = "a password / with @ and #"
@@ -30,7 +30,7 @@ class RedisServer:
 
     def __init__(self, memory: str = "") -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="nowline-redis-"))
-        self.port = _free_port()
+        self.port = free_port()
         self._memory = memory
         self._process: subprocess.Popen[bytes] | None = None
         self._next = 0
@@ -108,10 +108,3 @@ def _program() -> str:
     if found is None:
         pytest.fail("Redis is not installed: run tests/install-system-packages", pytrace=False)
     return found
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port

@@ -44,6 +44,8 @@ from nowline.errors import NowlineError
 from nowline.ingest.activity import Activity
 from nowline.ingest.dedupe import Repeats
 from nowline.ingest.masking import Masker
+from nowline.ingest.protobuf import ProtobufDecoders
+from nowline.ingest.repeats import Once, StoredPast
 from nowline.ingest.service import Ingest
 from nowline.live import capacity, transport
 from nowline.live.hub import Hub
@@ -225,6 +227,7 @@ class _Flow:
     catalogue: Catalogue
     windows: Windows
     ingest: Ingest
+    once: Once
     window_worker: WindowWorker
     store_writer: StoreWriter
     upkeep: Upkeep
@@ -258,12 +261,14 @@ class _Flow:
         hub = Hub(clock, capacity.most_readers())
         worker.on_fold(hub.news)
         keep_ms = _ms(max(settings.retention.values()))
+        ingest = Ingest(bus, catalogue, clock, keep_ms)
         return cls(
             bus=bus,
             store=store,
             catalogue=catalogue,
             windows=windows,
-            ingest=Ingest(bus, catalogue, clock, keep_ms),
+            ingest=ingest,
+            once=Once(ingest, StoredPast(store, catalogue, bus, lambda: writer.offset)),
             window_worker=worker,
             store_writer=writer,
             upkeep=Upkeep(store, clock),
@@ -351,6 +356,7 @@ def _services(  # noqa: PLR0913, PLR0917 - all that routes work with
     parts = Parts(
         bus=flow.bus,
         ingest=flow.ingest,
+        once=flow.once,
         windows=flow.windows,
         window_worker=flow.window_worker,
         store=flow.store,
@@ -371,6 +377,8 @@ def _services(  # noqa: PLR0913, PLR0917 - all that routes work with
         store=flow.store,
         backups=backups,
         ingest=flow.ingest,
+        once=flow.once,
+        protobuf=ProtobufDecoders(),
         engine=flow.engine,
         activity=acts.activity,
         present=acts.present,

@@ -30,6 +30,7 @@ from nowline.api import (
     metrics,
     operations,
     page,
+    prometheus,
     store,
     users,
 )
@@ -45,6 +46,8 @@ from nowline.auth.service import Auth
 from nowline.backup.service import Backups
 from nowline.collect.requests import RequestStats, observe_requests
 from nowline.ingest.activity import Activity
+from nowline.ingest.protobuf import ProtobufDecoders
+from nowline.ingest.repeats import Once
 from nowline.ingest.service import Ingest
 from nowline.live.transport import App, expose_transport
 from nowline.query.engine import Engine
@@ -64,6 +67,7 @@ _MODULES = (
     events,
     activity,
     lines,
+    prometheus,
     metrics,
     kpis,
     dashboards,
@@ -79,8 +83,10 @@ _BY_NAME = (
     "history",
     "ingest",
     "kpis",
+    "once",
     "page",
     "present",
+    "protobuf",
     "store",
     "telemetry",
     "templates",
@@ -100,6 +106,8 @@ class Services:
     activity: Activity
     present: Present
     history: History
+    once: Once
+    protobuf: ProtobufDecoders
     engine: Engine
     kpis: Kpis
     live: live.Live

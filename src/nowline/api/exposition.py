@@ -13,6 +13,7 @@ from prometheus_client.registry import Collector
 
 from nowline.bus.base import Log
 from nowline.ingest.activity import Activity
+from nowline.ingest.repeats import Once
 from nowline.ingest.service import Ingest
 from nowline.live.hub import Hub
 from nowline.model.level import Level
@@ -51,6 +52,7 @@ class Parts:
 
     bus: Log
     ingest: Ingest
+    once: Once
     windows: Windows
     window_worker: WindowWorker
     store: Store
@@ -101,6 +103,8 @@ class Telemetry(Collector):
         yield _counter("nowline_ingest_batches", "Batches taken in.", taken.batches)
         yield _counter("nowline_ingest_rows", "Rows made durable.", taken.accepted)
         yield _counter("nowline_ingest_rejected_rows", "Rows refused.", taken.rejected)
+        repeated = self._parts.once.repeated
+        yield _counter("nowline_ingest_repeated_rows", "Rows sent again, left out.", repeated)
 
     def _events(self) -> Iterator[Metric]:
         counted, state = self._parts.activity.counted, self._parts.events.state()

@@ -58,6 +58,18 @@ _TASK = {
         "context": {"type": "object"},
     },
 }
+_WRITE_REQUEST = {
+    "required": True,
+    "content": {
+        "application/x-protobuf": {
+            "schema": {
+                "type": "string",
+                "format": "binary",
+                "description": "A WriteRequest of remote write 1.0, packed with snappy.",
+            }
+        }
+    },
+}
 _OUTCOME = {
     "type": "object",
     "required": ["accepted", "rejected"],
@@ -100,6 +112,9 @@ def describe_ingest(paths: dict[str, Any]) -> None:
         paths[path]["post"] |= {"requestBody": _LINES_BODY, "parameters": [_PRECISION]}
         paths[path]["post"]["responses"]["204"] = {"description": "Every line is durable."}
     paths["/ping"]["get"]["responses"]["204"] = {"description": "There is somebody."}
+    remote_write = paths["/api/v1/prom/write"]["post"]
+    remote_write["requestBody"] = _WRITE_REQUEST
+    remote_write["responses"]["204"] = {"description": "Durable."}
 
 
 def _batch(name: str, row: dict[str, Any]) -> dict[str, Any]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import msgspec
 
 from nowline.model.partials import Floats, Ints
-from nowline.model.series import MetricType
+from nowline.model.series import MetricType, SeriesKey
 
 
 class Rejected(msgspec.Struct, frozen=True):
@@ -17,12 +18,20 @@ class Rejected(msgspec.Struct, frozen=True):
     error: str
 
 
-class Label(msgspec.Struct, frozen=True):
-    """What a row calls its series; `type` is None where the row does not say it."""
+class Label(msgspec.Struct, frozen=True, dict=True):
+    """What a row calls its series; `type` is None where the row does not say it.
+
+    A decoder that meets the same series again and again may keep its label.
+    """
 
     name: str
     type: MetricType | None
     tags: dict[str, str]
+
+    @cached_property
+    def key(self) -> bytes:
+        """The canonical key of the series (see `SeriesKey.encode`)."""
+        return SeriesKey.of(self.name, self.tags).encode()
 
 
 @dataclass(slots=True)
@@ -30,7 +39,7 @@ class Columns:
     """Rows by column, as decoded and not yet checked.
 
     Attributes:
-        labels: The distinct labels of the rows.
+        labels: The labels of the rows; there may be some that no row has.
         label: For each row, the index of its label.
         time: For each row, epoch milliseconds.
         value: For each row, its value.

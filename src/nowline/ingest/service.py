@@ -16,7 +16,7 @@ from nowline.ingest.rules import label_fault
 from nowline.model.batch import Batch
 from nowline.model.event import Happened
 from nowline.model.query import MOST_AHEAD_MS
-from nowline.model.series import MetricType, Point, SeriesKey
+from nowline.model.series import MetricType, Point
 from nowline.store.catalogue import Catalogue
 
 
@@ -127,11 +127,10 @@ class Ingest:
             if fault:
                 faults[at] = fault
                 continue
-            key = SeriesKey.of(label.name, label.tags).encode()
-            if key not in places:
-                places[key] = len(places)
+            if label.key not in places:
+                places[label.key] = len(places)
                 types.append(self._catalogue.type_for(label.name, label.type))
-            place[at] = places[key]
+            place[at] = places[label.key]
         bad = good & np.isin(columns.label, list(faults))
         for index, at in zip(columns.index[bad].tolist(), columns.label[bad].tolist(), strict=True):
             rejected.append(Rejected(index, faults[at]))

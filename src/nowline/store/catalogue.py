@@ -155,6 +155,10 @@ class Catalogue:
         self._describe(batch.metadata)
         return ids[batch.series]
 
+    def find(self, keys: Sequence[bytes]) -> Ints:
+        """The id of each series by its canonical key; -1 for one that is not known."""
+        return np.fromiter((self._ids.get(key, -1) for key in keys), np.int64, len(keys))
+
     def companion(self, series: Ints) -> Ints:
         """The companion of each of these series; -1 for one that has none."""
         return self._companion[series]

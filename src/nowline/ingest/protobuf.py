@@ -1,0 +1,32 @@
+"""The decoders of formats that are made of protobuf messages.
+
+The library behind them takes a tenth of a second to load: that is left to the first request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from nowline.ingest.remote_write import RemoteWriteDecoder
+
+
+class ProtobufDecoders:
+    """One decoder of each format, made when it is first asked for."""
+
+    def __init__(self) -> None:
+        self._remote_write: RemoteWriteDecoder | None = None
+
+    async def remote_write(self) -> RemoteWriteDecoder:
+        """The decoder of Prometheus remote write."""
+        if self._remote_write is None:
+            made = await asyncio.to_thread(_remote_write)
+            self._remote_write = self._remote_write or made
+        return self._remote_write
+
+
+def _remote_write() -> RemoteWriteDecoder:
+    from nowline.ingest.remote_write import RemoteWriteDecoder  # noqa: PLC0415
+
+    return RemoteWriteDecoder()
