@@ -18,7 +18,9 @@ from free_port import free_port
 from polling import eventually
 
 PASSWORD = "a password / with @ and #"
-_DATABASES = 64
+DURABLE = ("--appendonly", "yes", "--appendfsync", "always")
+"""The options of a Redis that keeps what it was told, however it ends."""
+_DATABASES = 128
 
 
 class RedisServer:
@@ -26,12 +28,14 @@ class RedisServer:
 
     Args:
         memory: What it may hold before it refuses to take more; empty for as much as there is.
+        options: More options of the program; of two that are the same, the last one counts.
     """
 
-    def __init__(self, memory: str = "") -> None:
+    def __init__(self, memory: str = "", *options: str) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="nowline-redis-"))
         self.port = free_port()
         self._memory = memory
+        self._more = options
         self._process: subprocess.Popen[bytes] | None = None
         self._next = 0
 
@@ -84,7 +88,7 @@ class RedisServer:
         options = ["--port", str(self.port), "--bind", "127.0.0.1", "--requirepass", PASSWORD]
         options += ["--save", "", "--appendonly", "no", "--databases", str(_DATABASES)]
         options += ["--dir", str(self.folder), "--maxmemory-policy", "noeviction"]
-        return options + (["--maxmemory", self._memory] if self._memory else [])
+        return [*options, *(["--maxmemory", self._memory] if self._memory else []), *self._more]
 
     def _answers(self) -> bool:
         try:
@@ -98,6 +102,15 @@ class RedisServer:
 def own_redis() -> RedisServer:
     """The server of this test process; whoever harms it starts one apart."""
     server = RedisServer()
+    server.start()
+    atexit.register(server.remove)
+    return server
+
+
+@functools.cache
+def durable_redis() -> RedisServer:
+    """One of this test process that has on disk whatever it said it had; nobody harms it."""
+    server = RedisServer("", *DURABLE)
     server.start()
     atexit.register(server.remove)
     return server

@@ -33,7 +33,7 @@ from nowline.auth.service import Auth
 from nowline.backup.service import Backups
 from nowline.backup.staging import Sources
 from nowline.bus.base import Log
-from nowline.bus.embedded import EmbeddedLog
+from nowline.bus.opening import open_log
 from nowline.clock import Clock, SystemClock
 from nowline.collect.host import HostCollector
 from nowline.collect.requests import RequestStats
@@ -151,7 +151,7 @@ class _Server(uvicorn.Server):
 async def _running(settings: Settings, clock: Clock) -> AsyncIterator[_Running]:
     """Everything behind the HTTP server; on the way out, closed in the opposite order."""
     async with contextlib.AsyncExitStack() as stack:
-        bus = await EmbeddedLog.open(settings.data_dir / "log.sqlite")
+        bus = await open_log(settings.bus_url, settings.data_dir)
         stack.push_async_callback(bus.close)
         store = await _open_store(settings)
         stack.push_async_callback(store.close)

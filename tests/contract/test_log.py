@@ -10,9 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from nowline.bus.base import Log
+from nowline.bus import grouped
+from nowline.bus.base import DeadLetter, Log
 from nowline.bus.embedded import EmbeddedLog
+from nowline.bus.redis import RedisLog
 from nowline.errors import Code, NowlineError
+from redis_server import durable_redis
 from small_disk import mounted
 
 ALL = 1 << 30
@@ -30,7 +33,15 @@ async def _open_embedded(folder: Path) -> Log:
     return await EmbeddedLog.open(folder / "log.sqlite")
 
 
-KINDS = [Kind("embedded", _open_embedded)]
+async def _open_redis(folder: Path) -> Log:
+    place = folder / "url"
+    if not place.exists():
+        place.write_text(durable_redis().database())
+    return await RedisLog.open(place.read_text(), folder / "holder")
+
+
+EMBEDDED = Kind("embedded", _open_embedded)
+KINDS = [EMBEDDED, Kind("redis", _open_redis)]
 
 
 @pytest.fixture(params=KINDS, ids=lambda kind: kind.name)
@@ -249,7 +260,8 @@ async def append_until_refused(log: Log) -> tuple[list[tuple[int, bytes]], Nowli
     raise AssertionError("the disk does not get full")
 
 
-async def test_a_full_disk_is_said_and_gets_over(kind: Kind, small_disk: Path) -> None:
+async def test_a_full_disk_is_said_and_gets_over(small_disk: Path) -> None:
+    kind = EMBEDDED
     log = await kind.open(small_disk)
     filler = small_disk / "filler"
     filler.write_bytes(bytes(2 << 20))
@@ -273,7 +285,8 @@ async def test_a_full_disk_is_said_and_gets_over(kind: Kind, small_disk: Path) -
     await again.close()
 
 
-async def test_a_trim_that_finds_no_room_stops_nothing(kind: Kind, small_disk: Path) -> None:
+async def test_a_trim_that_finds_no_room_stops_nothing(small_disk: Path) -> None:
+    kind = EMBEDDED
     log = await kind.open(small_disk)
     offsets = await asyncio.gather(*(log.append(bytes(1_000)) for _ in range(200)))
     (small_disk / "filler").write_bytes(bytes(_room(small_disk)))
@@ -290,3 +303,135 @@ async def test_a_trim_that_finds_no_room_stops_nothing(kind: Kind, small_disk: P
 def _room(folder: Path) -> int:
     space = os.statvfs(folder)
     return space.f_bavail * space.f_frsize
+
+
+async def test_offsets_that_a_group_knows_and_the_log_does_not_are_not_given_again(
+    kind: Kind, tmp_path: Path
+) -> None:
+    log = await kind.open(tmp_path)
+    await log.append(b"one")
+    await log.commit("store", 70)
+    assert (log.head, await log.read(1, ALL)) == (70, [])
+    assert log.state().depth == {"store": 0}
+    assert await log.append(b"next") == 71
+    assert await contents(log, 70) == [(71, b"next")]
+    await log.close()
+    again = await kind.open(tmp_path)
+    assert (again.head, await again.committed("store")) == (71, 70)
+    assert await contents(again, 1) == [(71, b"next")]
+    await again.close()
+
+
+async def test_it_tells_for_how_long_a_record_has_waited(log: Log) -> None:
+    assert log.waiting_s(0) == 0
+    await log.append(b"one")
+    first = log.waiting_s(0)
+    assert 0 <= first < 5
+    await log.append(b"two")
+    assert log.waiting_s(0) >= first
+    assert log.waiting_s(2) == 0
+    await log.commit("store", 2)
+    assert log.waiting_s(2) == 0
+
+
+def letter(number: int, blob: bytes = b"", group: str = "store") -> DeadLetter:
+    return DeadLetter(number, group, "it is not whole", 1_000 * number, 3, len(blob))
+
+
+async def test_dead_letters_are_kept_and_listed(kind: Kind, tmp_path: Path) -> None:
+    log = await kind.open(tmp_path)
+    assert log.dead_letters() == []
+    blobs = {7: b"seven", 3: bytes(range(256)), 5: b""}
+    for number, blob in blobs.items():
+        await log.bury(letter(number, blob), blob)
+    await log.bury(letter(9, b"?", "alerts"), b"?")
+    listed = [letter(3, blobs[3]), letter(5), letter(7, b"seven"), letter(9, b"?", "alerts")]
+    assert log.dead_letters() == listed
+    state = log.state()
+    assert (state.dead, state.dead_bytes) == ({"store": 3, "alerts": 1}, 262)
+    await log.close()
+    again = await kind.open(tmp_path)
+    assert again.dead_letters() == listed
+    assert again.state().dead_bytes == 262
+    await again.close()
+
+
+async def test_a_record_dies_once(log: Log) -> None:
+    await log.bury(letter(7, b"first"), b"first")
+    await log.bury(letter(7, b"second", "alerts"), b"second")
+    assert log.dead_letters() == [letter(7, b"first")]
+    await log.replay(7)
+    assert await contents(log) == [(1, b"first")]
+
+
+async def test_a_replayed_letter_is_in_the_log_and_gone(kind: Kind, tmp_path: Path) -> None:
+    log = await kind.open(tmp_path)
+    await log.append(b"one")
+    for number, blob in ((7, b"seven"), (8, b"eight")):
+        await log.bury(letter(number, blob), blob)
+    assert await log.replay(7) == 2
+    assert log.dead_letters() == [letter(8, b"eight")]
+    with pytest.raises(NowlineError) as missing:
+        await log.replay(7)
+    assert missing.value.code is Code.NOT_FOUND
+    await log.close()
+    again = await kind.open(tmp_path)
+    assert again.dead_letters() == [letter(8, b"eight")]
+    assert await contents(again) == [(1, b"one"), (2, b"seven")]
+    await again.close()
+
+
+async def test_of_many_replays_of_one_letter_one_appends_it(log: Log) -> None:
+    await log.bury(letter(7, b"seven"), b"seven")
+    done = await asyncio.gather(log.replay(7), log.replay(7), log.drop(7), return_exceptions=True)
+    assert done[0] == 1
+    assert [getattr(error, "code", None) for error in done[1:]] == [Code.CONFLICT] * 2
+    assert await contents(log) == [(1, b"seven")]
+    assert log.dead_letters() == []
+
+
+async def test_a_replay_whose_caller_goes_away_is_done_once_or_not_at_all(log: Log) -> None:
+    for steps in range(20):
+        await log.bury(letter(1_000 + steps, b"%d" % steps), b"%d" % steps)
+        leaving = asyncio.create_task(log.replay(1_000 + steps))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        leaving.cancel()
+        await asyncio.gather(leaving, return_exceptions=True)
+    await log.append(b"next")
+    replayed = [int(blob) for _, blob in await contents(log) if blob != b"next"]
+    left = [each.id - 1_000 for each in log.dead_letters()]
+    assert sorted(replayed + left) == list(range(20))
+    for each in left:
+        await log.replay(1_000 + each)
+    assert len(await contents(log)) == 21
+
+
+async def test_a_dropped_letter_is_gone_for_good(kind: Kind, tmp_path: Path) -> None:
+    log = await kind.open(tmp_path)
+    await log.bury(letter(7, b"seven"), b"seven")
+    await log.drop(7)
+    assert (log.dead_letters(), log.state().dead_bytes) == ([], 0)
+    with pytest.raises(NowlineError) as missing:
+        await log.drop(7)
+    assert missing.value.code is Code.NOT_FOUND
+    await log.close()
+    again = await kind.open(tmp_path)
+    assert (again.dead_letters(), await contents(again)) == ([], [])
+    await again.close()
+
+
+async def test_there_is_a_limit_to_dead_letters(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(grouped, "MOST_DEAD_BYTES", 10)
+    monkeypatch.setattr(grouped, "MOST_DEAD", 2)
+    # One alone may be of any size: nobody could ever read on otherwise.
+    await log.bury(letter(1, b"more than ten"), b"more than ten")
+    with pytest.raises(NowlineError) as full:
+        await log.bury(letter(2), b"")
+    assert full.value.code is Code.DISK_FULL
+    await log.drop(1)
+    await log.bury(letter(3, b"1"), b"1")
+    await log.bury(letter(4, b"1"), b"1")
+    with pytest.raises(NowlineError):
+        await log.bury(letter(5), b"")
+    assert [each.id for each in log.dead_letters()] == [3, 4]

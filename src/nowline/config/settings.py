@@ -241,8 +241,6 @@ def _default_data_dir() -> Path:
 
 def _refuse_unavailable(settings: Settings) -> None:
     """Stop at what is well formed but not yet part of this version, rather than ignore it."""
-    if not settings.bus_url.startswith("memory:"):
-        _refuse("bus_url", "redis:// is not available yet in this version; use memory:")
     if settings.statsd_port is not None:
         _refuse("statsd_port", "StatsD is not available yet in this version; leave it unset")
 

@@ -30,7 +30,10 @@ _UNITS: Final = MappingProxyType(
 )
 _LONGEST: Final = timedelta(days=365 * 100)
 _MOST: Final = 1_000_000_000
-_CACHE_PARAMETERS: Final = frozenset({"ssl_ca_certs", "ssl_certfile", "ssl_keyfile"})
+_REDIS_PARAMETERS: Final = frozenset({"ssl_ca_certs", "ssl_certfile", "ssl_keyfile"})
+_REDIS: Final = "redis://host/0 or rediss://host/0, with no parameters but " + ", ".join(
+    sorted(_REDIS_PARAMETERS)
+)
 
 
 def parse_duration(text: str) -> timedelta:
@@ -147,21 +150,25 @@ def parse_store_url(text: str) -> str:
 
 
 def parse_bus_url(text: str) -> str:
-    """`memory:` or `redis://…`."""
-    if text == "memory:" or _names_host(text, "redis"):
+    """`memory:`, or a Redis as `parse_cache_url` takes it."""
+    if text == "memory:" or _names_redis(text):
         return text
-    raise ValueError("must be memory: or redis://host")
+    raise ValueError(f"must be memory:, {_REDIS}")
 
 
 def parse_cache_url(text: str) -> str:
     """`redis://…` or, encrypted, `rediss://…`, with a database number as its path."""
-    if _names_host(text, "redis") or _names_host(text, "rediss"):
-        parts = urlsplit(text)
-        asked = {name for name, _ in parse_qsl(parts.query, keep_blank_values=True)}
-        if re.fullmatch(r"(/[0-9]{0,5})?", parts.path) and asked <= _CACHE_PARAMETERS:
-            return text
-    known = ", ".join(sorted(_CACHE_PARAMETERS))
-    raise ValueError(f"must be redis://host/0 or rediss://host/0, with no parameters but {known}")
+    if _names_redis(text):
+        return text
+    raise ValueError(f"must be {_REDIS}")
+
+
+def _names_redis(text: str) -> bool:
+    if not (_names_host(text, "redis") or _names_host(text, "rediss")):
+        return False
+    parts = urlsplit(text)
+    asked = {name for name, _ in parse_qsl(parts.query, keep_blank_values=True)}
+    return bool(re.fullmatch(r"(/[0-9]{0,5})?", parts.path)) and asked <= _REDIS_PARAMETERS
 
 
 def parse_email(text: str) -> str:
