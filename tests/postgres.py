@@ -81,9 +81,14 @@ class Server:
 
 
 class OwnServer(Server):
-    """A server that runs in a folder of its own, as a user without privileges."""
+    """A server that runs in a folder of its own, as a user without privileges.
 
-    def __init__(self) -> None:
+    Args:
+        configuration: What its configuration file has besides what all have.
+    """
+
+    def __init__(self, configuration: str = "") -> None:
+        self._configuration = _CONFIGURATION + configuration
         self._programs = _programs()
         self._folder = Path(tempfile.mkdtemp(prefix="nowline-pg-"))
         self._account = _account()
@@ -118,7 +123,7 @@ class OwnServer(Server):
         options = ["-U", _USER, "-A", "scram-sha-256", f"--pwfile={secret}", "-E", "UTF8"]
         self._run("initdb", "-D", data, *options, "--locale=C", "--no-sync")
         with (self._folder / "data/postgresql.conf").open("a") as file:
-            file.write(_CONFIGURATION)
+            file.write(self._configuration)
 
     def _control(self, action: str, *options: str) -> None:
         self._run("pg_ctl", action, "-D", str(self._folder / "data"), "-w", "-s", *options)

@@ -177,6 +177,7 @@ async def _running(settings: Settings, clock: Clock) -> AsyncIterator[_Running]:
         await stack.enter_async_context(_background(auth.watch(), flow.hub.run()))
         collecting = run_every_second(_samples(settings, requests), flow.ingest, clock)
         await stack.enter_async_context(_background(collecting))
+        await stack.enter_async_context(_background(*_following(settings, flow.ingest, clock)))
         yield _Running(app, flow.hub, auth)
 
 
@@ -408,6 +409,14 @@ def _limits(settings: Settings) -> Limits:
 def _samples(settings: Settings, requests: RequestStats) -> list[Sample]:
     own: list[Sample] = [ProcessCollector().sample, requests.sample]
     return [HostCollector().sample, *own] if settings.host_metrics else own
+
+
+def _following(settings: Settings, ingest: Ingest, clock: Clock) -> list[Coroutine[Any, Any, None]]:
+    if not settings.collect.targets:
+        return []
+    from nowline.collect.fleet import follow  # noqa: PLC0415 - its clients, as with PostgreSQL
+
+    return follow(settings.collect, ingest, clock)
 
 
 @contextlib.asynccontextmanager

@@ -62,9 +62,6 @@ class Scrape(Target):
 
     Samples get the target's tags, and the time of the round where they have none. Redirects are
     followed on the same host and port only: nobody else gets the credentials.
-
-    Raises:
-        TargetError: The TLS files cannot be used.
     """
 
     up = Metric("up", "count", "Whether a target could be scraped: 1 or 0")
@@ -152,13 +149,10 @@ def _reason(error: Exception) -> str:
 
 
 def _tls(asked: Scraped) -> ssl.SSLContext:
-    try:
-        context = ssl.create_default_context(cafile=asked.tls_ca)
-        if asked.tls_cert is not None:
-            context.load_cert_chain(asked.tls_cert, asked.tls_key)
-    except OSError as error:
-        raise TargetError(f"the TLS files cannot be used: {error.strerror or error}") from error
+    context = ssl.create_default_context(cafile=asked.tls_ca)
     if not asked.tls_verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
+    if asked.tls_cert is not None:
+        context.load_cert_chain(asked.tls_cert, asked.tls_key)
     return context

@@ -1,5 +1,6 @@
 """The settings: flags over environment over `nowline.toml` over defaults, each with its origin."""
 
+from nowline.config.collect import Collect, PostgresTarget, PrometheusTarget, RedisTarget
 from nowline.config.settings import (
     Row,
     Settings,
@@ -13,8 +14,12 @@ from nowline.config.values import LEVELS, Network, format_duration, parse_durati
 
 __all__ = [
     "LEVELS",
+    "Collect",
     "ConfigError",
     "Network",
+    "PostgresTarget",
+    "PrometheusTarget",
+    "RedisTarget",
     "Row",
     "Settings",
     "effective",

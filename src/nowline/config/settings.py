@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final, NoReturn, TypeVar
 import platformdirs
 
 from nowline.config import values
+from nowline.config.collect import Collect, read_collect
 from nowline.config.sources import (
     DEFAULTS,
     SECRETS,
@@ -26,7 +27,9 @@ from nowline.config.sources import (
     from_flags,
     from_toml,
     label_of,
+    read_toml,
 )
+from nowline.config.table import MASK
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -35,7 +38,6 @@ T = TypeVar("T")
 
 FILE_NAME: Final = "nowline.toml"
 SECRET_FILE_NAME: Final = "secret.key"  # noqa: S105  # a file's name, not a secret
-MASK: Final = "********"
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,7 @@ class Settings:
     statsd_port: int | None
     webhook_allow: tuple[values.Network, ...]
     origins: Mapping[str, str] = field(repr=False)
+    collect: Collect = field(default_factory=Collect)
 
     @property
     def store_path(self) -> Path:
@@ -115,14 +118,16 @@ def load(
         _Reader(given).strictly_optional("data_dir", values.parse_folder) or _default_data_dir()
     )
     path = file or data_dir / FILE_NAME
-    written = from_toml(path, must_exist=file is not None)
+    content = read_toml(path, must_exist=file is not None)
+    collect = read_collect(path, content.pop("collect", {}))
+    written = from_toml(path, content)
     if file is None and "data_dir" in written:
         raise ConfigError(f"{path}: data_dir: cannot be set in the data folder itself")
     settings = _typed(_Reader(written | given))
     for source in (written, set_outside):
         _typed(_Reader(source))  # What is overridden may not be malformed either.
     _check_first_admin(settings)
-    return settings
+    return replace(settings, collect=collect)
 
 
 def prepare(settings: Settings) -> None:
@@ -165,10 +170,11 @@ def signing_key(settings: Settings) -> bytes:
 
 def effective(settings: Settings) -> list[Row]:
     """Every setting with its value and origin, secrets masked, in the order of the docs."""
-    return [
+    rows = [
         Row(label_of(name), _shown(name, settings), _shown_origin(name, settings))
         for name in DEFAULTS
     ]
+    return rows + [Row(*shown) for target in settings.collect.targets for shown in target.shown]
 
 
 class _Reader:

@@ -64,7 +64,7 @@ def from_environment(environment: Mapping[str, str]) -> dict[str, Given]:
     given: dict[str, Given] = {}
     for variable in sorted(name for name in environment if name.startswith(PREFIX)):
         if variable not in known:
-            _refuse_unknown(variable, known)
+            refuse_unknown(variable, known)
         text = environment[variable]
         _add(given, known[variable], Given(text, variable, "environment"))
     return given
@@ -76,18 +76,19 @@ def from_flags(flags: Mapping[str, str]) -> dict[str, Given]:
     return {name: Given(text, labels[name], labels[name]) for name, text in flags.items()}
 
 
-def from_toml(path: Path, *, must_exist: bool) -> dict[str, Given]:
+def from_toml(path: Path, content: Mapping[str, object]) -> dict[str, Given]:
     """The settings of a file; its keys are the variables in lower case without the prefix."""
     given: dict[str, Given] = {}
-    for name, value in _read_toml(path, must_exist=must_exist).items():
+    for name, value in content.items():
         if name not in DEFAULTS and name not in _FROM_FILE:
-            _refuse_unknown(name, (*DEFAULTS, *_FROM_FILE), where=f"{path}: ")
+            refuse_unknown(name, (*DEFAULTS, *_FROM_FILE), where=f"{path}: ")
         label = f"{path}: {name}"
         _add(given, name, Given(_toml_text(label, value), label, str(path)))
     return given
 
 
-def _read_toml(path: Path, *, must_exist: bool) -> dict[str, object]:
+def read_toml(path: Path, *, must_exist: bool) -> dict[str, object]:
+    """What is in a file; nothing where there is none that has to be."""
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError) as error:
@@ -118,11 +119,12 @@ def _add(given: dict[str, Given], name: str, value: Given) -> None:
     if target in given:
         raise ConfigError(f"{value.label}: {given[target].label} is set too; set only one of them")
     if name in _FROM_FILE:
-        value = Given(_read_secret(value), value.label, f"{value.origin}, file {value.text}")
+        value = Given(read_secret(value), value.label, f"{value.origin}, file {value.text}")
     given[target] = value
 
 
-def _read_secret(given: Given) -> str:
+def read_secret(given: Given) -> str:
+    """The text of the file that a `_file` setting names."""
     try:
         text = Path(given.text).expanduser().read_text(encoding="utf-8").rstrip("\r\n")
     except OSError as error:
@@ -139,7 +141,8 @@ def label_of(name: str) -> str:
     return PREFIX + name.upper()
 
 
-def _refuse_unknown(name: str, known: Collection[str], where: str = "") -> NoReturn:
+def refuse_unknown(name: str, known: Collection[str], where: str = "") -> NoReturn:
+    """Refuse a name that is none of the known ones, and say which it may have been."""
     nearest = difflib.get_close_matches(name, known, n=1)
     hint = f"; did you mean {nearest[0]}?" if nearest else ""
     raise ConfigError(f"{where}{_printable(name)}: unknown setting{hint}")

@@ -8,7 +8,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -69,6 +69,12 @@ def format_duration(duration: timedelta) -> str:
         if duration >= _UNITS[unit] and not duration % _UNITS[unit]:
             return f"{duration // _UNITS[unit]}{unit}"
     return f"{duration // _UNITS['s']}s"
+
+
+def format_seconds(duration: timedelta) -> str:
+    """A duration that need not be of whole seconds."""
+    whole = duration == timedelta(seconds=duration // _UNITS["s"])
+    return format_duration(duration) if whole else f"{duration.total_seconds():g}s"
 
 
 def format_retention(retention: Mapping[str, timedelta]) -> str:
@@ -171,6 +177,37 @@ def _names_redis(text: str) -> bool:
     return bool(re.fullmatch(r"(/[0-9]{0,5})?", parts.path)) and asked <= _REDIS_PARAMETERS
 
 
+def parse_postgres_url(text: str) -> str:
+    """`postgresql://…/database`."""
+    if _names_host(text, "postgresql") and re.fullmatch(r"/[^/]+", urlsplit(text).path):
+        return text
+    raise ValueError("must be postgresql://host/database")
+
+
+def parse_page_url(text: str) -> str:
+    """`http://…` or `https://…`, without a user; `/metrics` where there is no path."""
+    if not _names_host(text, "http") and not _names_host(text, "https"):
+        raise ValueError("must be http://host or https://host")
+    parts = urlsplit(text)
+    if "@" in parts.netloc or parts.fragment:
+        raise ValueError("must have no user and no fragment; see username and password")
+    return text if parts.path else urlunsplit(parts._replace(path="/metrics"))
+
+
+def parse_name(text: str) -> str:
+    """A name of something: printable text that is not empty."""
+    if not text.strip() or not text.isprintable():
+        raise ValueError(f"must be printable text, not {text!r}")
+    return text
+
+
+def parse_statements(text: str) -> int:
+    """How many statements to tell apart, up to 500; 0 for none."""
+    if not re.fullmatch(r"[0-9]{1,3}", text) or int(text) > 500:
+        raise ValueError(f"must be a whole number from 0 to 500, not {text!r}")
+    return int(text)
+
+
 def parse_email(text: str) -> str:
     """Something that can be an e-mail address."""
     if not re.fullmatch(r"[^@\s]+@[^@\s]+", text):
@@ -212,9 +249,10 @@ def parse_networks(text: str) -> tuple[Network, ...]:
 
 
 def mask_password(url: str, mask: str) -> str:
-    """The URL with its passwords, before the host and among the parameters, masked."""
+    """The URL with its secrets, before the host and among the parameters, masked."""
     before_host = re.sub(r"(?<=//)([^/?#@:]*):.*@", rf"\1:{mask}@", url)
-    return re.sub(r"(?i)([?&][^=&#]*password=)[^&#]*", rf"\1{mask}", before_host)
+    named = r"(?i)([?&][^=&#]*(?:password|secret|token|api_?key)=)[^&#]*"
+    return re.sub(named, rf"\1{mask}", before_host)
 
 
 def _names_host(url: str, scheme: str) -> bool:

@@ -186,9 +186,3 @@ async def test_a_certificate_is_shown_to_whom_asks_for_it() -> None:
         own = Settings(exporter.url, tls_ca=CERT, tls_cert=CERT, tls_key=KEY)
         assert values(await scrape(own)) == {"a": 1}
         await failure(Settings(exporter.url, tls_ca=CERT))
-
-
-def test_tls_files_that_are_none_are_refused_at_once(tmp_path: Path) -> None:
-    (tmp_path / "ca.pem").write_text("nothing")
-    with pytest.raises(TargetError, match=r"^the TLS files cannot be used: "):
-        Scrape(Settings("https://h/metrics", tls_ca=tmp_path / "ca.pem"))
