@@ -17,6 +17,7 @@ import struct
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias
 
@@ -26,7 +27,7 @@ from numpy.typing import NDArray
 
 from nowline.model.partials import Ints
 from nowline.store import encoding
-from nowline.store.encoding import CorruptColumnError
+from nowline.store.encoding import EVERY, CorruptColumnError
 
 Columns: TypeAlias = Mapping[str, NDArray[Any]]
 """Arrays of equal length by name; `series` and `time` are always among them."""
@@ -175,15 +176,18 @@ class Reader:
     Args:
         path: The file; it may be deleted while this is in use.
         shape: What it holds.
+        step_ms: What the times of a series' rows are all multiples of, where no two are the same;
+            None of other files.
 
     Raises:
         DamagedFileError: It is not such a file, or it was cut short or changed.
         OSError: It cannot be read.
     """
 
-    def __init__(self, path: Path, shape: Shape) -> None:
+    def __init__(self, path: Path, shape: Shape, step_ms: int | None = None) -> None:
         self._path = path
         self._shape = shape
+        self._step_ms = step_ms
         with path.open("rb") as file:
             try:
                 self._data = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
@@ -199,20 +203,32 @@ class Reader:
     def blocks(self, series: tuple[int, int], start: int, end: int) -> list[int]:
         """The blocks that may have rows of series from the first to the last, in `[start, end)`."""
         is_near = (self._last >= series[0]) & (self._first <= series[1])
-        found: list[int] = np.flatnonzero(
-            is_near & (self._newest >= start) & (self._oldest < end)
-        ).tolist()
+        if not start <= self.span[0] <= self.span[1] < end:
+            is_near &= (self._newest >= start) & (self._oldest < end)
+        found: list[int] = is_near.nonzero()[0].tolist()
         return found
 
     def rows_of(self, block: int) -> int:
         """How many rows a block has."""
         return int(self._rows[block])
 
+    def rows_a_series(self, block: int) -> int | None:
+        """How many rows each series of a full block has; None of others.
+
+        A full block has a row for each step from its oldest to its newest and for each series
+        from its first to its last: as many as there can be, so their number tells all of it.
+        """
+        if self._step_ms is None:
+            return None
+        steps = int(self._newest[block] - self._oldest[block]) // self._step_ms + 1
+        series = int(self._last[block] - self._first[block]) + 1
+        return steps if steps * series == self._rows[block] else None
+
     def first_series(self, block: int) -> int:
         """The first series of a block."""
         return int(self._first[block])
 
-    @property
+    @cached_property
     def span(self) -> tuple[int, int]:
         """The times of the oldest and the newest row, epoch milliseconds."""
         return int(self._oldest.min()), int(self._newest.max())
@@ -227,23 +243,30 @@ class Reader:
         Raises:
             DamagedFileError: They were changed.
         """
+        each = self.rows_a_series(block)
+        if each is not None:
+            series = np.arange(self._first[block], self._last[block] + 1)
+            return series, np.full(len(series), each)
         try:
             return encoding.decode_runs(self._bytes(block, 0), self.rows_of(block))
         except CorruptColumnError as error:
             raise self._damage(str(error)) from error
 
-    def column(self, block: int, name: str) -> NDArray[Any]:
-        """One column of a block.
+    def column(self, block: int, name: str, rows: slice = EVERY) -> NDArray[Any]:
+        """One column of a block, or some rows of it.
 
         Raises:
             DamagedFileError: It was changed.
         """
         if name == _IN_RUNS:
-            return np.repeat(*self.series(block))
+            return np.repeat(*self.series(block))[rows]
+        if name == _STEPPED and (each := self.rows_a_series(block)) is not None:
+            steps = np.arange(self._oldest[block], self._newest[block] + 1, self._step_ms)
+            return steps[np.newaxis].repeat(self.rows_of(block) // each, axis=0).ravel()[rows]
         data = self._bytes(block, self._shape.names.index(name))
         decode = encoding.decode_floats if name in self._shape.floats else encoding.decode_ints
         try:
-            return decode(data, self.rows_of(block))
+            return decode(data, self.rows_of(block), rows)
         except CorruptColumnError as error:
             raise self._damage(str(error)) from error
 

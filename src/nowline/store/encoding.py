@@ -39,6 +39,8 @@ _FEW_UNITS, _FEW_STEPS, _MOST_DISTANCE = 1 << 8, 64, 1 << 62
 _PROBE = 64
 # Doubles above this are not all whole numbers.
 _MOST_WHOLE = float(1 << 53)
+EVERY = slice(None)
+"""All rows of a column."""
 
 
 class CorruptColumnError(ValueError):
@@ -124,25 +126,30 @@ def decode_runs(data: bytes | memoryview, rows: int) -> tuple[Ints, Ints]:
     return values, lengths
 
 
-def decode_ints(data: bytes | memoryview, rows: int) -> Ints:
-    """The integers that `encode_ints` was given.
+def decode_ints(data: bytes | memoryview, rows: int, wanted: slice = EVERY) -> Ints:
+    """The integers that `encode_ints` was given, or some of them.
+
+    Args:
+        data: What it returned.
+        rows: How many integers it was given.
+        wanted: Which of them to tell, one after the other.
 
     Raises:
         CorruptColumnError: The bytes were changed.
     """
-    return _decode(_opened(data), rows)[1]
+    return _decode(_opened(data), rows, wanted)[1]
 
 
-def decode_floats(data: bytes | memoryview, rows: int) -> Floats:
-    """The doubles that `encode_floats` was given.
+def decode_floats(data: bytes | memoryview, rows: int, wanted: slice = EVERY) -> Floats:
+    """The doubles that `encode_floats` was given, or some of them; see `decode_ints`.
 
     Raises:
         CorruptColumnError: The bytes were changed.
     """
     whole_column = _opened(data)
     if whole_column[0] == _Kind.BITS:
-        return _unpack(whole_column[_HEADER.size :], 8, rows).view(np.float64)
-    digits, whole = _decode(whole_column, rows)
+        return _unpack(whole_column[_HEADER.size :], 8, rows, wanted).view(np.float64)
+    digits, whole = _decode(whole_column, rows, wanted)
     floats = whole.astype(np.float64)
     return np.divide(floats, 10.0**digits, out=floats) if digits else floats
 
@@ -198,21 +205,28 @@ def _unit(steps: Ints) -> int:
     return int(np.gcd.reduce(different))
 
 
-def _decode(data: memoryview, rows: int) -> tuple[int, Ints]:
+def _decode(data: memoryview, rows: int, wanted: slice) -> tuple[int, Ints]:
     kind, width, digits, base, least = _HEADER.unpack_from(data)
     if kind == _Kind.EQUAL:
-        return digits, np.full(rows, base, np.int64)
-    count = rows - 1 if kind == _Kind.STEPS else rows
-    rest = _unpack(data[_HEADER.size :], width, count) if width else np.zeros(count, np.uint8)
-    if kind == _Kind.PLAIN and least == 1:
+        return digits, np.full(len(range(rows)[wanted]), base, np.int64)
+    if kind == _Kind.STEPS:
+        return digits, _decode_steps(data, rows)[wanted]
+    rest = _unpack(data[_HEADER.size :], width, rows, wanted)
+    if least == 1:
         return digits, np.add(rest, base, dtype=np.int64, casting="unsafe")
-    if kind == _Kind.PLAIN:
-        values = np.multiply(rest, least, dtype=np.int64, casting="unsafe")
-        return digits, np.add(values, base, out=values)
+    values = np.multiply(rest, least, dtype=np.int64, casting="unsafe")
+    return digits, np.add(values, base, out=values)
+
+
+def _decode_steps(data: memoryview, rows: int) -> Ints:
+    _, width, _, first, least = _HEADER.unpack_from(data)
+    if not width:
+        return np.arange(rows, dtype=np.int64) * np.int64(least) + np.int64(first)
     values = np.empty(rows, np.int64)
-    values[0] = base
+    values[0] = first
+    rest = _unpack(data[_HEADER.size :], width, rows - 1)
     np.add(rest, least, out=values[1:], dtype=np.int64, casting="unsafe")
-    return digits, np.cumsum(values, out=values)
+    return np.cumsum(values, out=values)
 
 
 def _width(greatest: int) -> int:
@@ -225,14 +239,14 @@ def _pack(values: NDArray[Any]) -> bytes:
     return _coders.compressor.compress(np.ascontiguousarray(planes).data)
 
 
-def _unpack(data: memoryview, width: int, count: int) -> NDArray[Any]:
+def _unpack(data: memoryview, width: int, count: int, wanted: slice = EVERY) -> NDArray[Any]:
     try:
         raw = _coders.decompressor.decompress(data, max_output_size=width * count)
     except zstandard.ZstdError as error:
         raise CorruptColumnError(f"a column cannot be read: {error}") from error
     if len(raw) != width * count:
         raise CorruptColumnError("a column is of another length than its block")
-    planes = np.frombuffer(raw, np.uint8).reshape(width, count)
+    planes = np.frombuffer(raw, np.uint8).reshape(width, count)[:, wanted]
     values: NDArray[Any] = planes[-1].astype(_UNSIGNED[width])
     # Faster than the transpose of the planes: each step is one pass of vector instructions.
     for plane in planes[-2::-1]:

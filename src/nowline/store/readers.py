@@ -36,7 +36,8 @@ class Readers:
         with self._changing:
             reader = self._opened.pop(segment.name, None)
             if reader is None:
-                reader = Reader(self._folder / segment.name, segment.kind.shape)
+                kind = segment.kind
+                reader = Reader(self._folder / segment.name, kind.shape, kind.step_ms)
             self._opened[segment.name] = reader
             if len(self._opened) > _MOST_OPEN:
                 self._opened.popitem(last=False)

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from nowline.model.grouping import Shape, Table, grouped
+from nowline.model.grouping import Shape, grouped, tabled
 from nowline.model.histogram import Bins
 from nowline.model.level import BINNED, Level
 from nowline.model.partials import Ints, Partials, sums
@@ -40,6 +40,9 @@ class AbandonedError(Exception):
 class Chosen:
     """Which series are wanted, and the groups of each.
 
+    Attributes:
+        is_one: Whether it is one series in one group.
+
     Args:
         series: Series ids, ascending; one that is in several groups is there for each.
         group: For each of them, its group.
@@ -47,8 +50,10 @@ class Chosen:
 
     def __init__(self, series: Ints, group: Ints) -> None:
         self._first, self._last = int(series[0]), int(series[-1])
-        self._only = int(group[0]) if len(series) == 1 else None
-        self._layers = [self._layer(series[at], group[at]) for at in _occurrences(series)]
+        self.is_one = len(series) == 1
+        self._group = group
+        several = [] if self.is_one else _occurrences(series)
+        self._layers = [self._layer(series[at], group[at]) for at in several]
 
     @classmethod
     def all_of(cls, series: Ints) -> Chosen:
@@ -68,20 +73,29 @@ class Chosen:
             series: The series that there are rows of, ascending.
             rows: How many rows each has, one after the other.
         """
-        at, to = np.searchsorted(series, [self._first, self._last + 1]).tolist()
-        before, within = int(rows[:at].sum()), rows[at:to]
-        all_rows = slice(before, before + int(within.sum()))
-        if self._only is not None:
-            yield all_rows, np.full(all_rows.stop - before, self._only, np.int64)
+        if self.is_one:
+            yield self.run_in(series, rows)
             return
-        places = series[at:to] - self._first
+        at, to, all_rows = self._near(series, rows)
+        within, places = rows[at:to], series[at:to] - self._first
         for layer in self._layers:
             groups = np.repeat(layer[places], within)
             wanted = groups != _NONE
             if wanted.all():
                 yield all_rows, groups
             else:
-                yield np.flatnonzero(wanted) + before, groups[wanted]
+                yield np.flatnonzero(wanted) + all_rows.start, groups[wanted]
+
+    def run_in(self, series: Ints, rows: Ints) -> tuple[slice, Ints]:
+        """The same of one series in one group, whose rows are in one piece."""
+        _, _, all_rows = self._near(series, rows)
+        return all_rows, self._group.repeat(all_rows.stop - all_rows.start)
+
+    def _near(self, series: Ints, rows: Ints) -> tuple[int, int, slice]:
+        """From where to where in `series` those of the reach are, and all rows of these."""
+        at, to = series.searchsorted((self._first, self._last + 1)).tolist()
+        before = int(rows[:at].sum())
+        return at, to, slice(before, before + int(rows[at:to].sum()))
 
     def _layer(self, series: Ints, group: Ints) -> Ints:
         groups = np.full(self._last - self._first + 1, _NONE, np.int64)
@@ -117,19 +131,12 @@ class Source:
         self, kind: Kind, chosen: Chosen, names: Sequence[str], start: int, end: int
     ) -> Iterator[tuple[Ints, Columns]]:
         """Groups and columns of the wanted rows of files in `[start, end)`, block by block."""
+        read = _of_one if chosen.is_one else _of_many
         for reader in self.files(kind, start, end):
             for block in reader.blocks(chosen.reach, start, end):
                 if self.is_abandoned():
                     raise AbandonedError
-                wanted = chosen.groups_in(*reader.series(block))
-                found = [each for each in wanted if len(each[1])]
-                if not found:
-                    continue
-                columns = {name: reader.column(block, name) for name in names}
-                is_within = reader.is_within(block, start, end)
-                for rows, groups in found:
-                    some = {name: values[rows] for name, values in columns.items()}
-                    yield (groups, some) if is_within else _inside(groups, some, start, end)
+                yield from read(reader, block, chosen, names, (start, end))
 
     def rows(self, chosen: Chosen | None, start: int, end: int) -> Rows:
         """Raw rows in `[start, end)`, oldest first; of all series where none are chosen."""
@@ -174,10 +181,7 @@ class Scan:
         pieces = self._partials(cover(self._span, list(Level)), names)
         if self._shape.places > _MOST_PLACES:
             return self._grouped(pieces)
-        table = Table(self._shape, sums_only=sums_only)
-        for piece in pieces:
-            table.add(piece)
-        return table.rows()
+        return tabled(pieces, self._shape, sums_only=sums_only)
 
     def bins(self, *, distribution: bool) -> Bins:
         """Histogram bins by group and bucket, ordered."""
@@ -237,6 +241,36 @@ _EMPTY = np.empty(0, np.int64)
 _RAW = ("series", "time", "value")
 _SUMS = ("time", "count", "total")
 _PARTIAL = ("time", "count", "total", "low", "high", "last", "after")
+
+
+def _of_one(
+    reader: Reader, block: int, chosen: Chosen, names: Sequence[str], within: tuple[int, int]
+) -> Iterator[tuple[Ints, Columns]]:
+    """The same rows as `_of_many` tells: those of one series are in one piece, in order of time."""
+    rows, groups = chosen.run_in(*reader.series(block))
+    if not len(groups):
+        return
+    time = reader.column(block, "time", rows)
+    if not reader.is_within(block, *within):
+        at, to = time.searchsorted(within).tolist()
+        rows, groups, time = slice(rows.start + at, rows.start + to), groups[at:to], time[at:to]
+    others = (name for name in names if name != "time")
+    yield groups, {"time": time} | {name: reader.column(block, name, rows) for name in others}
+
+
+def _of_many(
+    reader: Reader, block: int, chosen: Chosen, names: Sequence[str], within: tuple[int, int]
+) -> Iterator[tuple[Ints, Columns]]:
+    """Groups and columns of the wanted rows of one block."""
+    wanted = chosen.groups_in(*reader.series(block))
+    found = [each for each in wanted if len(each[1])]
+    if not found:
+        return
+    columns = {name: reader.column(block, name) for name in names}
+    is_within = reader.is_within(block, *within)
+    for rows, groups in found:
+        some = {name: values[rows] for name, values in columns.items()}
+        yield (groups, some) if is_within else _inside(groups, some, *within)
 
 
 def newest(rows: Rows) -> Rows:

@@ -57,6 +57,11 @@ class Kind:
         return RAW if self.level is Level.RAW else PARTIALS
 
     @property
+    def step_ms(self) -> int | None:
+        """How far apart the rows of a series are, or a multiple of it; None if not at all."""
+        return None if self.binned or self.level is Level.RAW else self.level.width_ms
+
+    @property
     def stretch_ms(self) -> int:
         """How much time one segment's rows are of at most."""
         return _DAYS[self.level] * DAY_MS

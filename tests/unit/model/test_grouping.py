@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nowline.model.grouping import grouped
+from nowline.model import grouping
+from nowline.model.grouping import Shape, grouped, tabled
 from nowline.model.partials import Partials, fold, merge
 from nowline.model.query import SECOND_MS
 from reference import Row, columns
@@ -40,6 +44,26 @@ def test_a_full_table_is_grouped_as_rows_are_merged() -> None:
     number = np.arange(1_000)
     full = fold(number % 5, START + number % 97, np.sin(number), 10)
     same(grouped([full, full], 10), merge([full, full]))
+
+
+@given(pieces, st.sampled_from([SECOND_MS, 7 * SECOND_MS]), st.integers(1, 20))
+def test_parts_are_put_together_until_they_are_many_rows(
+    taken: list[Partials], width_ms: int, few: int
+) -> None:
+    taken = [replace(each, key=each.key % 3) for each in taken]
+    room = Shape(0, 3, START // width_ms, 100, width_ms)
+    expected = merge([each.rekeyed(each.key, width_ms) for each in taken])
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(grouping, "_FEW_ROWS", few)
+        same(tabled(taken, room), expected)
+        sums = tabled(taken, room, sums_only=True)
+    for name in ("key", "bucket", "count", "total"):
+        assert np.allclose(getattr(sums, name), getattr(expected, name)), name
+
+
+def test_rows_that_are_in_place_already_stay_as_they_are() -> None:
+    rows = fold(np.zeros(5, np.int64), START + np.arange(5) * 7, np.arange(5.0), 7)
+    assert tabled([rows], Shape(0, 1, START // 7, 10, 7)).total is rows.total
 
 
 def test_a_sum_beyond_the_greatest_double_is_infinite() -> None:

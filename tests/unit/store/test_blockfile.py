@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from nowline.store.blockfile import (
@@ -108,6 +109,47 @@ def partial_rows(rows: int, total: float = 0.0) -> Columns:
         "total": value + total,
         "after": np.arange(rows),
     }
+
+
+@given(
+    st.sets(st.tuples(st.integers(3, 6), st.integers(0, 3)), min_size=1),
+    st.booleans(),
+    st.integers(1, 20),
+    st.tuples(st.integers(0, 9), st.integers(0, 9)),
+)
+@example({(3, 0), (3, 1), (4, 0), (4, 1)}, False, 4, (1, 3))
+def test_what_the_number_of_rows_tells_of_a_block_is_what_was_written(
+    tmp_path_factory: pytest.TempPathFactory,
+    cells: set[tuple[int, int]],
+    is_full: bool,
+    block_rows: int,
+    bounds: tuple[int, int],
+) -> None:
+    if is_full:
+        cells = set(product(*(set(each) for each in zip(*cells, strict=True))))
+    series, step = np.array(sorted(cells)).T
+    part = partial_rows(len(series)) | {"series": series, "time": 120_000 + step * 60_000}
+    path = tmp_path_factory.mktemp("full") / "a"
+    write(path, PARTIALS, block_rows, part)
+    plain, told = Reader(path, PARTIALS), Reader(path, PARTIALS, 60_000)
+    assert everything(told, PARTIALS) == everything(plain, PARTIALS)
+    for block in plain.blocks(ALL, 0, 1 << 62):
+        for found, written in zip(told.series(block), plain.series(block), strict=True):
+            assert found.tolist() == written.tolist()
+        for name in PARTIALS.names:
+            some = told.column(block, name, slice(*bounds))
+            assert some.tolist() == plain.column(block, name)[slice(*bounds)].tolist()
+
+
+def test_a_full_block_is_told_by_its_number_of_rows(tmp_path: Path) -> None:
+    full = partial_rows(6) | {"series": np.repeat([4, 5], 3), "time": np.tile([0, 60, 120], 2)}
+    write(tmp_path / "a", PARTIALS, 6, full, {k: v[:5] for k, v in full.items()})
+    assert [Reader(tmp_path / "a", PARTIALS, 60).rows_a_series(block) for block in (0, 1)] == [
+        3,
+        None,
+    ]
+    # Rows of equal times, as raw ones may be, would fill it without being everywhere.
+    assert Reader(tmp_path / "a", PARTIALS).rows_a_series(0) is None
 
 
 def test_columns_that_are_equal_are_written_once(tmp_path: Path) -> None:

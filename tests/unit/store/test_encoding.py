@@ -69,6 +69,22 @@ def test_doubles_come_back_exactly(values: list[float]) -> None:
     assert found.tolist() == values
 
 
+@given(
+    st.lists(st.one_of(SMALL, INT64), min_size=1),
+    st.lists(st.one_of(SMALL.map(float), FLOATS), min_size=1),
+    st.tuples(st.integers(0, 9), st.integers(0, 9)),
+)
+def test_some_rows_are_those_of_all(
+    ints: list[int], floats: list[float], bounds: tuple[int, int]
+) -> None:
+    wanted = slice(*bounds)
+    for is_stepped in (False, True):
+        data = encoding.encode_ints(np.array(ints, np.int64), steps=is_stepped)
+        assert encoding.decode_ints(data, len(ints), wanted).tolist() == ints[wanted]
+    data = encoding.encode_floats(np.array(floats))
+    assert encoding.decode_floats(data, len(floats), wanted).tolist() == floats[wanted]
+
+
 def test_what_is_no_number_comes_back_too() -> None:
     column = np.array([float("nan"), 1.5])
     found = encoding.decode_floats(encoding.encode_floats(column), 2)

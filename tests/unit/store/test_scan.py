@@ -59,7 +59,7 @@ def source(
 
     def opened(kind: Kind, start: int, end: int) -> list[Reader]:
         found = manifest.segments_in(kind, start, end)
-        return [Reader(folder / segment.name, kind.shape) for segment in found]
+        return [Reader(folder / segment.name, kind.shape, kind.step_ms) for segment in found]
 
     asked = iter(range(1 << 30))
     return Source(runs_of(in_memory), opened, lambda: next(asked) == stop_after)
