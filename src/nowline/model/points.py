@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 
 import msgspec
 import numpy as np
@@ -50,8 +51,11 @@ class Points:
             heads[0] = heads[0][len(tails[0]) :]
             values[-1] += tails[0]
             return _woven(heads, values)
+        # Groups have about the same buckets.
+        moments, at = np.unique(self.bucket, return_inverse=True)
+        heads = list(map(_heads(moments).__getitem__, at.tolist()))
         ends = [tails[group] for group in self.group.tolist()]
-        return _woven(_heads(self.bucket), values, ends)
+        return _woven(heads, values, ends)
 
 
 _FIRST = b'{"timestamp":"'
@@ -61,7 +65,7 @@ _MINUTE_MS, _DAY_MINUTES = 60_000, 1440
 _MINUTES = np.array([b"%02d:%02d" % divmod(minute, 60) for minute in range(_DAY_MINUTES)])
 _SECONDS = np.array([b"%02d" % second for second in range(60)])
 _YEAR_10000_MS = 253_402_300_800_000
-# For fewer points a day's minutes are not worth their while; of those days, 5 MB are kept.
+# For fewer points a day all its minutes are not worth their while; of those days, 5 MB are kept.
 _MANY = 240
 _MOST_DAYS = 32
 
@@ -83,15 +87,30 @@ def _woven(*columns: list[bytes]) -> bytes:
 def _heads(moments: Ints, *, after: bytes = b"") -> list[bytes]:
     """Each point's JSON up to its value, after this text; times are RFC 3339, in whole seconds."""
     minute = moments // _MINUTE_MS
-    if len(moments) < _MANY or (minute * _MINUTE_MS != moments).any():
+    days = range(int(minute[0]) // _DAY_MINUTES, int(minute[-1]) // _DAY_MINUTES + 1)
+    if len(moments) < _MANY * len(days) or not _are_minutes(moments, minute):
         return _new_heads(moments, after)
     heads: list[bytes] = []
-    day = minute // _DAY_MINUTES
-    starts = np.append(0, np.flatnonzero(day[1:] != day[:-1]) + 1)
-    minute -= day * _DAY_MINUTES
-    for of_day, minutes in zip(day[starts].tolist(), np.split(minute, starts[1:]), strict=True):
-        heads += map(_heads_of_day(of_day, after).__getitem__, minutes.tolist())
+    midnights = [day * _DAY_MINUTES for day in (*days, days.stop)]
+    edges = pairwise(minute.searchsorted(midnights).tolist())
+    for day, midnight, (first, end) in zip(days, midnights, edges, strict=False):
+        heads += _picked(_heads_of_day(day, after), minute[first:end] - midnight)
     return heads
+
+
+def _are_minutes(moments: Ints, minute: Ints) -> bool:
+    """Whether the moments are whole minutes, one after the other."""
+    return bool((minute * _MINUTE_MS == moments).all() and (minute[1:] > minute[:-1]).all())
+
+
+def _picked(heads: list[bytes], minutes: Ints) -> list[bytes]:
+    """The heads of these minutes of a day, which are ascending."""
+    if not len(minutes):
+        return []
+    first, last = int(minutes[0]), int(minutes[-1])
+    if last - first == len(minutes) - 1:
+        return heads[first : last + 1]
+    return list(map(heads.__getitem__, minutes.tolist()))
 
 
 @lru_cache(maxsize=_MOST_DAYS)
