@@ -37,10 +37,21 @@ class Aggregation(Enum):
     P95 = "p95"
     P99 = "p99"
 
+    # Each is there once: this spares every look into a table by aggregation the hash of its name.
+    __hash__ = object.__hash__
+
     @property
     def quantile(self) -> float | None:
         """The quantile that it asks for, from 0 to 1; None if it is not a percentile."""
-        return int(self.value[1:]) / 100 if self.value[0] == "p" else None
+        return _QUANTILES.get(self)
+
+
+_QUANTILES = {
+    Aggregation.P50: 0.5,
+    Aggregation.P90: 0.9,
+    Aggregation.P95: 0.95,
+    Aggregation.P99: 0.99,
+}
 
 
 class Fill(Enum):

@@ -71,6 +71,8 @@ class Block(Generic[T]):
 
     def cut(self, start: int, end: int) -> Block[T]:
         """The part of it that lies in `[start, end)`."""
+        if start <= self.start and self.end <= end:
+            return self
         inside = (self.rows.bucket >= start) & (self.rows.bucket < end)
         rows = self.rows if inside.all() else self.rows.where(inside)
         return replace(self, start=max(start, self.start), end=min(end, self.end), rows=rows)
@@ -82,7 +84,7 @@ class Block(Generic[T]):
     @property
     def size(self) -> int:
         """Bytes, about."""
-        return sum(getattr(self.rows, column.name).nbytes for column in fields(self.rows))
+        return len(self.rows) * len(fields(self.rows)) * self.rows.bucket.itemsize
 
 
 class MissingBlock(Missing, Generic[T]):

@@ -120,7 +120,8 @@ class Plan:
         return Part(start, end, self._coarse(grid), self.compare_ms)
 
     def _coarse(self, grid: Grid) -> Grid:
-        return replace(grid, step_ms=max(grid.step_ms, self.finest.width_ms))
+        width = self.finest.width_ms
+        return grid if width <= grid.step_ms else replace(grid, step_ms=width)
 
 
 def plan(query: Query, now_ms: int, kept: Kept = FOR_EVER, subject: Subject = UNKNOWN) -> Plan:
@@ -166,6 +167,8 @@ def keep(planned: Plan, kept: Kept, kind: MetricType | None) -> Plan:
     whole = planned.aggregation.quantile is not None and kind is not MetricType.DISTRIBUTION
     level = finest(kept, planned.now - oldest, binned=whole)
     until = finest(kept, planned.now - planned.end, binned=whole)
+    if level is until is planned.finest is Level.RAW:
+        return planned
     return replace(
         planned,
         start=planned.start // level.width_ms * level.width_ms,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -51,7 +51,7 @@ class Question:
             return []
         if not self.is_rise:
             sums_only = reads_sums(self.plan.aggregation)
-            return [replace(self._want(self.selection, self._span()), sums_only=sums_only)]
+            return [self._want(self.selection, self._span(), sums_only=sums_only)]
         series = self.selection.series
         each = Selection(series, np.arange(len(series)), [{} for _ in series])
         before = Want(self.plan.metric, each, self._span_before())
@@ -62,7 +62,7 @@ class Question:
         if self.plan.aggregation.quantile is None:
             return []
         distribution = self.kind is MetricType.DISTRIBUTION
-        return [replace(self._want(self.selection, self._span()), distribution=distribution)]
+        return [self._want(self.selection, self._span(), distribution=distribution)]
 
     def check(self) -> None:
         """Refuse what would cost too much.
@@ -91,14 +91,21 @@ class Question:
         value = risen.amount * 1000 / self._lengths(risen.bucket)
         return Points(self.selection.tags, risen.group, risen.bucket, value)
 
-    def _want(self, selection: Selection, span: Span) -> Want:
+    def _want(
+        self,
+        selection: Selection,
+        span: Span,
+        *,
+        distribution: bool = False,
+        sums_only: bool = False,
+    ) -> Want:
         plan = self.plan
         increases = reads_increases(plan.aggregation, self.kind)
         chosen = (tuple(plan.filters.items()), plan.group_by, increases, self.is_rise)
         # A range and the one to compare with move on together, each over rows of its own.
         key = (*chosen, *plan.family, self.part.back_ms)
         source = self.selection if self.keeps else None
-        return Want(plan.metric, selection, span, source=source, key=key)
+        return Want(plan.metric, selection, span, distribution, sums_only, source, key)
 
     def _lengths(self, bucket: Ints) -> Ints:
         return self.part.grid.lengths(bucket, self.part.start, self.part.end, self.plan.now)

@@ -240,7 +240,8 @@ class Reads(ABC, Generic[T]):
         if self._blocks.revision(want.metric) == job.revision:
             key = block_key(want, width_ms)
             old = self._blocks.peek(key)
-            block = Block(want.source, *within, rows, old.shared_ms if old else 0).cut(*within)
+            read = want.span.start, want.span.end
+            block = Block(want.source, *read, rows, old.shared_ms if old else 0).cut(*within)
             self._blocks.put(want.metric, key, block, block.size, BLOCK_TTL_MS)
 
     def _fresh(self, want: Want, memory: Memory) -> FreshRows | None:  # noqa: ARG002
