@@ -29,7 +29,7 @@ page: $(PAGE_STAMP)
 ifneq ($(shell cat $(VENV_STAMP) 2>/dev/null),$(VENV_STATE))
 .PHONY: $(VENV_STAMP)
 endif
-$(VENV_STAMP): pyproject.toml uv.lock .ci/make-venv
+$(VENV_STAMP): pyproject.toml uv.lock client/pyproject.toml .ci/make-venv
 	@rm -f $@
 	PYTHON="$(PYTHON)" .ci/make-venv
 	@printf '%s %s\n' "$(CURDIR)" "$$($(BIN)/python -V)" > $@
@@ -66,6 +66,7 @@ check: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/mypy --python-version 3.10 client/src
 	$(BIN)/lint-imports
 	npm --prefix $(WEB) run check
 	BIN=$(BIN) WEB=$(WEB) .ci/check-drift
@@ -83,6 +84,7 @@ dist: setup
 	rm -rf dist
 	$(BIN)/uv build --wheel --out-dir dist
 	$(BIN)/python .ci/check_wheel.py dist
+	$(BIN)/uv build --wheel --out-dir dist client
 
 fmt: setup
 	$(BIN)/ruff check --fix .
@@ -90,6 +92,6 @@ fmt: setup
 	npm --prefix $(WEB) run format
 
 clean:
-	rm -rf dist build $(PAGE) $(WEB)/node_modules .venv
+	rm -rf dist build client/dist $(PAGE) $(WEB)/node_modules .venv
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
-	find src tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
+	find src tests bench client -name __pycache__ -type d -prune -exec rm -rf {} +

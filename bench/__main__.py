@@ -14,6 +14,7 @@ SCRIPTS = {
     "fanout": "one frame a second to thousands of readers",
     "store": "rows and roll-ups into the store while it compacts",
     "query": "a dashboard's questions over weeks and a year of data",
+    "client": "nanoseconds that a call of the client library takes",
     "page": "script size and first live data in Chromium",
 }
 
