@@ -128,7 +128,8 @@ def test_what_the_number_of_rows_tells_of_a_block_is_what_was_written(
     if is_full:
         cells = set(product(*(set(each) for each in zip(*cells, strict=True))))
     series, step = np.array(sorted(cells)).T
-    part = partial_rows(len(series)) | {"series": series, "time": 120_000 + step * 60_000}
+    own = {"series": series, "time": 120_000 + step * 60_000}
+    part = {**partial_rows(len(series)), **own}
     path = tmp_path_factory.mktemp("full") / "a"
     write(path, PARTIALS, block_rows, part)
     plain, told = Reader(path, PARTIALS), Reader(path, PARTIALS, 60_000)
@@ -142,7 +143,8 @@ def test_what_the_number_of_rows_tells_of_a_block_is_what_was_written(
 
 
 def test_a_full_block_is_told_by_its_number_of_rows(tmp_path: Path) -> None:
-    full = partial_rows(6) | {"series": np.repeat([4, 5], 3), "time": np.tile([0, 60, 120], 2)}
+    own = {"series": np.repeat([4, 5], 3), "time": np.tile([0, 60, 120], 2)}
+    full = {**partial_rows(6), **own}
     write(tmp_path / "a", PARTIALS, 6, full, {k: v[:5] for k, v in full.items()})
     assert [Reader(tmp_path / "a", PARTIALS, 60).rows_a_series(block) for block in (0, 1)] == [
         3,
