@@ -9,6 +9,7 @@ has the rows: after a crash it is read on from the offset, and every row counts 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import threading
 import time
@@ -45,7 +46,7 @@ from nowline.store.blockfile import DamagedFileError
 from nowline.store.catalogue import Catalogue, NewSeries, Selection
 from nowline.store.pending import Pending
 from nowline.store.readers import Readers
-from nowline.store.scan import Chosen, Scan, Source
+from nowline.store.scan import AbandonedError, Chosen, Scan, Source
 from nowline.store.state import State
 
 T = TypeVar("T")
@@ -190,7 +191,7 @@ class EmbeddedStore(Store):
         def read(source: Source) -> Partials:
             return Scan(source, selection, span).partials(sums_only=sums_only)
 
-        return await self._read(read)
+        return await self._read(read, span.end if len(selection.series) == 1 else None)
 
     async def bins(self, selection: Selection, span: Span, *, distribution: bool) -> Binned:
         """Histogram bins of the selected rows by group and bucket."""
@@ -338,10 +339,8 @@ class EmbeddedStore(Store):
     async def _compact(self, work: tiers.Work) -> None:
         started = time.perf_counter()
         readers = [self._files.of(segment) for segment in work.segments]
-        made = await threads.run(
-            self._upkeep, lambda: compaction.merge(self._folder, work, readers)
-        )
-        await threads.to_the_end(self._replace(work.segments, [made]))
+        new = await threads.run(self._upkeep, lambda: compaction.merge(self._folder, work, readers))
+        await threads.to_the_end(self._replace(work.segments, [new]))
         self._compactions += 1
         self._compaction_seconds += time.perf_counter() - started
 
@@ -362,10 +361,16 @@ class EmbeddedStore(Store):
         """By level, from which time on rows are kept."""
         return {level: now_ms - kept for level, kept in self._keep_ms.items()}
 
-    async def _read(self, work: Callable[[Source], T]) -> T:
-        """Run it in a reader's thread; where the caller gives up, so does the work."""
+    async def _read(self, work: Callable[[Source], T], until: int | None = None) -> T:
+        """Run it in a reader's thread; where the caller gives up, so does the work.
+
+        What is at hand of one series, before `until`, is read sooner than handed to a thread.
+        """
         abandoned = threading.Event()
         try:
+            if until is not None:
+                with contextlib.suppress(AbandonedError):
+                    return work(self._state.at_hand(self._files, until))
             return await threads.run(self._readers, lambda: self._settled(work, abandoned.is_set))
         except asyncio.CancelledError:
             abandoned.set()

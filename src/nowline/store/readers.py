@@ -10,7 +10,7 @@ from pathlib import Path
 from nowline.store.blockfile import Reader
 from nowline.store.segments import Segment
 
-# Each takes a file descriptor, which live connections need more.
+# Each takes two file descriptors, which live connections need more.
 _MOST_OPEN = 128
 
 
@@ -42,6 +42,18 @@ class Readers:
             if len(self._opened) > _MOST_OPEN:
                 self._opened.popitem(last=False)
         return reader
+
+    def opened(self, segment: Segment) -> Reader | None:
+        """The reader of a segment that is open; None too where another thread is opening one."""
+        if not self._changing.acquire(blocking=False):
+            return None
+        try:
+            reader = self._opened.get(segment.name)
+            if reader is not None:
+                self._opened.move_to_end(segment.name)
+            return reader
+        finally:
+            self._changing.release()
 
     def forget(self, segments: Iterable[Segment]) -> None:
         """These will not be asked for again; who reads them still can."""

@@ -34,7 +34,7 @@ _ALL: tuple[int, int] = (0, 1 << 62)
 
 
 class AbandonedError(Exception):
-    """Nobody waits for the answer any more."""
+    """Nobody waits for the answer any more, or not for so much of it."""
 
 
 class Chosen:
@@ -118,13 +118,13 @@ class Source:
     Attributes:
         runs: The rows in memory.
         files: Opens files.
-        is_abandoned: Whether nobody waits any more.
+        is_abandoned: Whether a block is not to be read any more, and so nothing else either.
         offset: The log's offset up to which every row is in them.
     """
 
     runs: Sequence[Run]
     files: Open
-    is_abandoned: Callable[[], bool]
+    is_abandoned: Callable[[Reader, int], bool]
     offset: int = 0
 
     def columns(
@@ -134,7 +134,7 @@ class Source:
         read = _of_one if chosen.is_one else _of_many
         for reader in self.files(kind, start, end):
             for block in reader.blocks(chosen.reach, start, end):
-                if self.is_abandoned():
+                if self.is_abandoned(reader, block):
                     raise AbandonedError
                 yield from read(reader, block, chosen, names, (start, end))
 
@@ -150,7 +150,7 @@ class Source:
         reach = chosen.reach if chosen else _ALL
         for reader in self.files(Kind(Level.RAW), start, end):
             for block in reader.blocks(reach, start, end):
-                if self.is_abandoned():
+                if self.is_abandoned(reader, block):
                     raise AbandonedError
                 yield _some(reader.block(block), chosen, start, end)
         for run in self.runs:
@@ -211,7 +211,7 @@ class Scan:
             for _, groups, columns in self._of_files(part, Kind(part.level), wanted):
                 yield _as_partials(groups, columns)
             for run in self._source.runs:
-                if run.is_kept_raw or not is_raw:
+                if run.oldest < part.end and (run.is_kept_raw or not is_raw):
                     rows = run.rows if is_raw else run.minutes
                     for _, groups, columns in self._of_run(part, rows):
                         yield _as_partials(groups, columns)
@@ -222,7 +222,7 @@ class Scan:
             names = ("time", "value") if is_raw else ("time", "bin", "count")
             yield from self._of_files(part, Kind(part.level, binned=not is_raw), names)
             for run in self._source.runs:
-                if run.is_kept_raw or not is_raw:
+                if run.oldest < part.end and (run.is_kept_raw or not is_raw):
                     yield from self._of_run(part, _bins_of(run, part.level))
 
     def _of_files(self, part: Part, kind: Kind, names: Sequence[str]) -> Iterator[_Piece]:

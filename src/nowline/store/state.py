@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import count
 
 from nowline.store.blockfile import Reader
 from nowline.store.hot import Run
 from nowline.store.pending import Pending
 from nowline.store.readers import Readers
-from nowline.store.scan import Source
+from nowline.store.scan import AbandonedError, Source
 from nowline.store.segments import Kind, Manifest
+
+# So many blocks are read in less than a millisecond, those of one series.
+_MOST_AT_HAND = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,4 +42,33 @@ class State:
         def files(kind: Kind, start: int, end: int) -> list[Reader]:
             return [readers.of(segment) for segment in self.manifest.segments_in(kind, start, end)]
 
-        return Source(self.runs, files, is_abandoned, self.pending.progress.offset)
+        def gives_up(reader: Reader, block: int) -> bool:  # noqa: ARG001
+            return is_abandoned()
+
+        return Source(self.runs, files, gives_up, self.pending.progress.offset)
+
+    def at_hand(self, readers: Readers, end: int) -> Source:
+        """What there is of before `end`, as far as it can be read without waiting for anything.
+
+        To read more ends with an `AbandonedError`: another file than those that are open, a block
+        that is not in the system's page cache, or a great many of either.
+
+        Raises:
+            AbandonedError: There are rows in memory, which would have to be looked through.
+        """
+        if any(run.oldest < end for run in self.runs):
+            raise AbandonedError
+        blocks = count()
+
+        def files(kind: Kind, start: int, end: int) -> list[Reader]:
+            segments = self.manifest.segments_in(kind, start, end)
+            found = [readers.opened(segment) for segment in segments[:_MOST_AT_HAND]]
+            opened = [reader for reader in found if reader is not None]
+            if len(opened) < len(segments):
+                raise AbandonedError
+            return opened
+
+        def gives_up(reader: Reader, block: int) -> bool:
+            return next(blocks) >= _MOST_AT_HAND or not reader.is_at_hand(block)
+
+        return Source((), files, gives_up, self.pending.progress.offset)

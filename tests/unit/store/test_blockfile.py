@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from itertools import product
 from pathlib import Path
@@ -128,8 +129,7 @@ def test_what_the_number_of_rows_tells_of_a_block_is_what_was_written(
     if is_full:
         cells = set(product(*(set(each) for each in zip(*cells, strict=True))))
     series, step = np.array(sorted(cells)).T
-    own = {"series": series, "time": 120_000 + step * 60_000}
-    part = {**partial_rows(len(series)), **own}
+    part = {**partial_rows(len(series)), "series": series, "time": 120_000 + step * 60_000}
     path = tmp_path_factory.mktemp("full") / "a"
     write(path, PARTIALS, block_rows, part)
     plain, told = Reader(path, PARTIALS), Reader(path, PARTIALS, 60_000)
@@ -143,8 +143,11 @@ def test_what_the_number_of_rows_tells_of_a_block_is_what_was_written(
 
 
 def test_a_full_block_is_told_by_its_number_of_rows(tmp_path: Path) -> None:
-    own = {"series": np.repeat([4, 5], 3), "time": np.tile([0, 60, 120], 2)}
-    full = {**partial_rows(6), **own}
+    full = {
+        **partial_rows(6),
+        "series": np.repeat([4, 5], 3),
+        "time": np.tile([0, 60, 120], 2),
+    }
     write(tmp_path / "a", PARTIALS, 6, full, {k: v[:5] for k, v in full.items()})
     assert [Reader(tmp_path / "a", PARTIALS, 60).rows_a_series(block) for block in (0, 1)] == [
         3,
@@ -225,3 +228,12 @@ def test_other_files_are_told(small: Path, tmp_path: Path) -> None:
         (tmp_path / "other").write_bytes(content)
         with pytest.raises(DamagedFileError, match="other is damaged"):
             Reader(tmp_path / "other", RAW)
+
+
+@pytest.mark.usefixtures("told_what_is_at_hand")
+def test_a_block_is_at_hand_while_all_of_it_is_in_memory(tmp_path: Path) -> None:
+    write(tmp_path / "a", RAW, 8, raw({1: 20}))
+    reader = Reader(tmp_path / "a", RAW)
+    assert [reader.is_at_hand(block) for block in range(3)] == [True] * 3
+    os.truncate(tmp_path / "a", 40)
+    assert not reader.is_at_hand(2)

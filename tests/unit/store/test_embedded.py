@@ -199,6 +199,33 @@ async def test_a_question_that_is_given_up_reads_nothing_more(
     assert len(read) <= 4
 
 
+@pytest.mark.usefixtures("told_what_is_at_hand")
+async def test_only_few_rows_that_are_at_hand_are_read_without_a_thread(folder: Path) -> None:
+    store = await opened(folder)
+    rows = [Row(n % 2, day * DAY_MS + n, 1.0) for day in range(9) for n in range(4)]
+    await store.append(append(1, *rows))
+    await store.flush()
+
+    async def asked(series: list[int], days: int) -> int:
+        span = Span(0, days * DAY_MS, MINUTE_MS)
+        found = await store.partials(selection(dict.fromkeys(series, 0)), span)
+        return int(found.count.sum())
+
+    # Files that are not open are opened in a thread.
+    assert [await asked([0], days) for days in (8, 9)] == [16, 18]
+    store._readers.shutdown()
+    assert await asked([0], 8) == 16
+    await store.append(append(2, Row(0, 8 * DAY_MS, 1.0)))
+    assert await asked([0], 8) == 16
+    for series, days in (([0], 9), ([0, 1], 8)):
+        with pytest.raises(RuntimeError, match="after shutdown"):
+            await asked(series, days)
+    await store.append(append(3, Row(0, 7 * DAY_MS, 1.0)))
+    with pytest.raises(RuntimeError, match="after shutdown"):
+        await asked([0], 8)
+    await store.close()
+
+
 async def test_the_last_of_equal_times_stays_that_when_files_are_merged(folder: Path) -> None:
     store = await opened(folder)
     flushes = [[Row(0, 5, float(value))] for value in range(7)]

@@ -52,3 +52,21 @@ def test_what_was_forgotten_is_looked_for_again(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=segment.name):
         opened.of(segment)
     assert reader.block(0)["value"].tolist() == [1.0]
+
+
+def test_what_is_open_is_had_without_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(readers, "_MOST_OPEN", 2)
+    first, second, third = write(tmp_path, 3)
+    files = Readers(tmp_path)
+    assert files.opened(first) is None
+    one = files.of(first)
+    files.of(second)
+    assert files.opened(first) is one
+    files.of(third)
+    # It was read later than the second one.
+    assert files.opened(first) is one
+    assert files.opened(second) is None
+    with files._changing:
+        assert files.opened(first) is None

@@ -62,7 +62,7 @@ def source(
         return [Reader(folder / segment.name, kind.shape, kind.step_ms) for segment in found]
 
     asked = iter(range(1 << 30))
-    return Source(runs_of(in_memory), opened, lambda: next(asked) == stop_after)
+    return Source(runs_of(in_memory), opened, lambda *_: next(asked) == stop_after)
 
 
 @given(st.lists(ROWS, max_size=2), ROWS, GROUPS, SPANS, st.booleans())
