@@ -32,6 +32,7 @@ from nowline.store.base import Append, Binned, Rows, Span, Store, StoreState
 from nowline.store.catalogue import Catalogue, Selection
 from nowline.store.postgres_connection import GONE
 from nowline.store.postgres_copy import copy_out
+from nowline.store.postgres_late import INCOMING
 from nowline.store.postgres_layout import Closing, Incoming, Layout, Progress
 from nowline.store.postgres_partitions import Partitions
 from nowline.store.postgres_query import (
@@ -41,7 +42,7 @@ from nowline.store.postgres_query import (
     ROW_COLUMNS,
     Question,
 )
-from nowline.store.postgres_writer import Writer
+from nowline.store.postgres_writer import Tables, Writer
 from nowline.store.timescale import Hypertables
 
 if TYPE_CHECKING:
@@ -97,7 +98,8 @@ class PostgresStore(Store):
         """
         await postgres_connection.prepare_schema(url, postgres_schema.SCHEMA)
         async with contextlib.AsyncExitStack() as stack:
-            writer = await Writer.open(url)
+            tables = Tables(url, postgres_schema.SCHEMA, postgres_schema.SERVER_LOCK, INCOMING)
+            writer = await Writer.open(tables)
             stack.push_async_callback(writer.close)
             with postgres_connection.telling(url, "prepared"):
                 layout = await _prepare(writer, _ascending(keep_ms))
@@ -305,7 +307,7 @@ async def _prepare(writer: Writer, keep_ms: Mapping[Level, int]) -> Layout:
     """The layout that the database has, or that a new one gets."""
     async with writer.transaction() as connection:
         await postgres_schema.migrate(connection)
-        functions = await timescale_schema.functions(connection)
+        functions = await timescale_schema.functions(connection, postgres_schema.POINTS)
         layout = Partitions(keep_ms) if functions is None else Hypertables(keep_ms, functions)
         await layout.create(connection)
     return layout

@@ -52,13 +52,19 @@ async def connect(url: str, schema: str) -> asyncpg.Connection:
         return connection
 
 
-async def create_pool(url: str, schema: str, most: int) -> asyncpg.Pool:
+async def create_pool(url: str, schema: str, most: int, **more: str) -> asyncpg.Pool:
     """A pool of connections for reading, with one at the start and `most` at most.
+
+    Args:
+        url: The database.
+        schema: What names without a schema mean those of.
+        most: How many connections.
+        **more: Settings of PostgreSQL that they are to have.
 
     Raises:
         NowlineError: The server cannot be reached, or does not let us in.
     """
-    settings = {**_SETTINGS, "search_path": schema}
+    settings = {**_SETTINGS, "search_path": schema, **more}
     with telling(url, "opened"):
         return await asyncpg.create_pool(
             url, min_size=1, max_size=most, timeout=_CONNECT_S, server_settings=settings

@@ -103,7 +103,7 @@ class Partitions(Layout):
     async def maintain(self, writer: Writer, pool: Pool, progress: Progress, now_ms: int) -> None:
         """Write the bins of hours and days that are over, drop what is kept no longer."""
         async with pool.acquire() as connection:
-            await self._tables.tune(connection)
+            await postgres_schema.analyze_new(connection)
         await self._binning.advance(writer, progress.closed_before, self._tables)
         # Nothing is dropped that a coarser level has still to be made of.
         rolled_up = min(self._binning.reached(), _line(Level.DAY, progress.closed_before))

@@ -1,19 +1,17 @@
 """The time-series tables on PostgreSQL, and how they get there.
 
 They have a PostgreSQL schema to themselves, so that the documents, and whatever else is in the
-database, are not in their way. Migrations are numbered, only go forward, and run one at a time.
+database, are not in their way.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from asyncpg import LockNotAvailableError
-
-from nowline.errors import Code, NowlineError
 from nowline.model.histogram import LOG_GAMMA, OFFSET
 from nowline.model.level import ROLLED_UP, Level
 from nowline.model.query import DAY_MS
+from nowline.store import postgres_migrations
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,17 +33,17 @@ PERIODS_MS: Final[Mapping[Level, int]] = {
 """How much time the rows of one partition, or chunk, are of: what is dropped at once."""
 
 # Any number will do, as long as it stays the same and is nobody else's in this database.
-_MIGRATION_LOCK = 0x6E6F776C696E6501
-_SERVER_LOCK = 0x6E6F776C696E6502
-# A server that has just been killed holds its lock until PostgreSQL notices.
-_LOCK_WAIT = "5s"
+SERVER_LOCK: Final = 0x6E6F776C696E6502
+"""What the one server that writes these tables holds."""
 
 _SIZE = """
 SELECT coalesce(sum(pg_total_relation_size(oid)), 0)::bigint FROM pg_class
 WHERE relnamespace = $1::regnamespace AND relkind = 'r'
 """
-_VERSION = """
-CREATE TABLE IF NOT EXISTS version (number int NOT NULL)
+_UNKNOWN = """
+SELECT relname FROM pg_class
+WHERE relnamespace = $1::regnamespace AND relispartition AND relkind = 'r' AND reltuples < 0
+    AND pg_relation_size(oid) > 0
 """
 _FIRST = """
 CREATE TABLE progress (
@@ -116,37 +114,16 @@ async def migrate(connection: Connection) -> None:
     Raises:
         NowlineError: A newer program wrote them.
     """
-    await connection.execute("SELECT pg_advisory_xact_lock($1)", _MIGRATION_LOCK)
-    await connection.execute(_VERSION)
-    done = await connection.fetchval("SELECT coalesce(max(number), 0) FROM version")
-    if done > len(MIGRATIONS):
-        raise _too_new(done)
-    for number, script in enumerate(MIGRATIONS[done:], start=done + 1):
-        await connection.execute(script)
-        await connection.execute("INSERT INTO version VALUES ($1)", number)
+    await postgres_migrations.migrate(connection, "time-series tables", MIGRATIONS)
 
 
-async def size(connection: AnyConnection) -> int:
-    """Bytes that the tables take on disk, with their indexes."""
-    found: int = await connection.fetchval(_SIZE, SCHEMA)
+async def size(connection: AnyConnection, schema: str = SCHEMA) -> int:
+    """Bytes that the tables of a schema take on disk, with their indexes."""
+    found: int = await connection.fetchval(_SIZE, schema)
     return found
 
 
-async def lock(connection: Connection) -> bool:
-    """Whether this server is the only one on the database, as long as the connection lasts."""
-    wait = f"SET LOCAL lock_timeout = '{_LOCK_WAIT}'"
-    try:
-        async with connection.transaction():
-            await connection.execute(wait)
-            await connection.execute("SELECT pg_advisory_lock($1)", _SERVER_LOCK)
-    except LockNotAvailableError:
-        return False
-    return True
-
-
-def _too_new(found: int) -> NowlineError:
-    return NowlineError(
-        Code.CONFLICT,
-        f"The time-series tables have version {found}, and this Nowline knows {len(MIGRATIONS)} at "
-        "most: start the newer version, or restore a backup.",
-    )
+async def analyze_new(connection: AnyConnection, schema: str = SCHEMA) -> None:
+    """Let the planner know of new partitions, which nobody has looked at yet."""
+    for row in await connection.fetch(_UNKNOWN, schema):
+        await connection.execute(f'ANALYZE "{row["relname"]}"')

@@ -69,11 +69,6 @@ SELECT relname FROM pg_class
 WHERE relnamespace = $1::regnamespace AND relkind = 'r' AND NOT relispartition
     AND relname ~ '^(points|partials_1.|partials_5m|bins_1.|bins_5m)_-?[0-9]+-[0-9]+-[0-9]+$'
 """
-_UNKNOWN: Final = """
-SELECT relname FROM pg_class
-WHERE relnamespace = $1::regnamespace AND relispartition AND relkind = 'r' AND reltuples < 0
-    AND pg_relation_size(oid) > 0
-"""
 _SIZES: Final = """
 SELECT relname AS name, greatest(reltuples, 0)::bigint AS rows, pg_total_relation_size(oid) AS bytes
 FROM pg_class WHERE relnamespace = $1::regnamespace AND relkind = 'r'
@@ -122,11 +117,6 @@ class Tables:
                     width = PERIODS_MS[level]
                     numbers = np.arange(first // width, (last - 1) // width + 1)
                     await self.make_room(connection, table, numbers * width)
-
-    async def tune(self, connection: AnyConnection) -> None:
-        """Let the planner know of new partitions, which nobody has looked at yet."""
-        for row in await connection.fetch(_UNKNOWN, SCHEMA):
-            await connection.execute(f'ANALYZE "{row["relname"]}"')
 
     async def drop_before(self, connection: AnyConnection, since: Mapping[Level, int]) -> None:
         """Drop the partitions that end at or before these times, without making anyone wait."""

@@ -4,35 +4,57 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
+from asyncpg import LockNotAvailableError
+
 from nowline.errors import Code, NowlineError
-from nowline.store import postgres_connection, postgres_schema
+from nowline.store import postgres_connection
 from nowline.store.postgres_connection import GONE
-from nowline.store.postgres_late import INCOMING
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from asyncpg import Connection
 
+# A server that has just been killed holds its lock until PostgreSQL notices.
+_LOCK_WAIT = "5s"
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """What a writer has to itself.
+
+    Attributes:
+        url: The database.
+        schema: What names without a schema mean those of.
+        lock: The number of the lock that whoever writes there holds.
+        prepare: What a new connection runs first.
+    """
+
+    url: str
+    schema: str
+    lock: int
+    prepare: str | None = None
+
 
 class Writer:
-    """Transactions one after the other. Make it with `await Writer.open(url)`."""
+    """Transactions one after the other. Make it with `await Writer.open(tables)`."""
 
-    def __init__(self, url: str, connection: Connection) -> None:
-        self._url = url
+    def __init__(self, tables: Tables, connection: Connection) -> None:
+        self._tables = tables
         self._connection: Connection | None = connection
         self._turn = asyncio.Lock()
 
     @classmethod
-    async def open(cls, url: str) -> Self:
-        """Connect, and be the only server on the database from now on.
+    async def open(cls, tables: Tables) -> Self:
+        """Connect, and be the only server on these tables from now on.
 
         Raises:
             NowlineError: The database cannot be opened, or another server uses it.
         """
-        return cls(url, await _connect(url))
+        return cls(tables, await _connect(tables))
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
@@ -64,7 +86,7 @@ class Writer:
 
     async def _connected(self) -> Connection:
         if self._connection is None or self._connection.is_closed():
-            self._connection = await _connect(self._url)
+            self._connection = await _connect(self._tables)
         return self._connection
 
     def _drop(self) -> None:
@@ -74,17 +96,29 @@ class Writer:
         self._connection = None
 
 
-async def _connect(url: str) -> Connection:
-    connection = await postgres_connection.connect(url, postgres_schema.SCHEMA)
+async def _connect(tables: Tables) -> Connection:
+    connection = await postgres_connection.connect(tables.url, tables.schema)
     try:
-        with postgres_connection.telling(url, "used"):
-            is_alone = await postgres_schema.lock(connection)
-            await connection.execute(INCOMING)
-        _check_alone(url, is_alone=is_alone)
+        with postgres_connection.telling(tables.url, "used"):
+            is_alone = await _lock(connection, tables.lock)
+            if tables.prepare is not None:
+                await connection.execute(tables.prepare)
+        _check_alone(tables.url, is_alone=is_alone)
     except BaseException:
         connection.terminate()
         raise
     return connection
+
+
+async def _lock(connection: Connection, number: int) -> bool:
+    """Whether nobody else holds the lock, as long as the connection lasts."""
+    try:
+        async with connection.transaction():
+            await connection.execute(f"SET LOCAL lock_timeout = '{_LOCK_WAIT}'")
+            await connection.execute("SELECT pg_advisory_lock($1)", number)
+    except LockNotAvailableError:
+        return False
+    return True
 
 
 def _check_alone(url: str, *, is_alone: bool) -> None:

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 _OLDEST: Final = (2, 18)
 # Without the license of its maker's own parts there are no continuous aggregates.
 _LICENSE: Final = "timescale"
-# Longer than any data there is; arithmetic with it stays in 64 bits.
-_FOREVER_MS: Final = 100 * 365 * DAY_MS
+FOREVER_MS: Final = 100 * 365 * DAY_MS
+"""Longer than any data there is; arithmetic with it stays in 64 bits."""
 # Where the extension is not made yet, its settings tell that the server has loaded it.
 _FIND: Final = """
 SELECT coalesce(installed_version, default_version) AS version, nspname AS schema,
@@ -112,13 +112,13 @@ _BIN: Final = "nowline_series.bin_of(value) AS bin, count(*) AS count"
 _SUM_BINS: Final = "bin, sum(count)::bigint AS count"
 
 
-async def functions(connection: Connection) -> str | None:
-    """The schema with TimescaleDB's functions, None where the tables do without it.
+async def functions(connection: Connection, table: str) -> str | None:
+    """The schema with TimescaleDB's functions, None where a table does without it.
 
-    Makes the extension if the server has it and lets us; tables stay as they were made.
+    Makes the extension if the server has it and lets us; the table stays as it was made.
     """
     kind = "SELECT relkind FROM pg_class WHERE oid = to_regclass($1)"
-    if await connection.fetchval(kind, POINTS) == b"p":
+    if await connection.fetchval(kind, table) == b"p":
         return None
     found = await connection.fetchrow(_FIND)
     if found is None or found["is_off"] != "off" or not _is_new(found["version"]):
@@ -168,7 +168,7 @@ async def set_retention(
         for table in tables_of(level):
             remove = f"SELECT {functions}.remove_retention_policy($1::regclass, if_exists => true)"
             await connection.execute(remove, table)
-            if keep_ms[level] < _FOREVER_MS:
+            if keep_ms[level] < FOREVER_MS:
                 add = f"SELECT {functions}.add_retention_policy($1::regclass, $2::bigint)"
                 await connection.execute(add, table, keep_ms[level])
 
