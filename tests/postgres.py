@@ -26,6 +26,8 @@ import asyncpg
 import pytest
 
 from nowline.model.level import Level
+from nowline.store.activity import ActivityStore
+from nowline.store.activity_postgres import PostgresActivity
 from nowline.store.base import Store
 from nowline.store.postgres import PostgresStore
 
@@ -153,10 +155,11 @@ class Place:
 
     async def open(self, folder: Path, keep_ms: Mapping[Level, int]) -> Store:
         """Open the store of that folder, in a database of its own."""
-        note = folder / "database"
-        if not note.exists():
-            note.write_text(await self.server().create_database())
-        return await PostgresStore.open(note.read_text(), keep_ms)
+        return await PostgresStore.open(await self._url_of(folder), keep_ms)
+
+    async def open_events(self, folder: Path, keep_ms: int) -> ActivityStore:
+        """Open the store of events of that folder, in the same database."""
+        return await PostgresActivity.open(await self._url_of(folder), keep_ms)
 
     def crash(self, folder: Path, to: Path) -> None:
         """Let the server crash, and name the database by the other folder from now on."""
@@ -171,6 +174,12 @@ class Place:
             ended = threading.Thread(target=asyncio.run, args=[ending])
             ended.start()
             ended.join()
+
+    async def _url_of(self, folder: Path) -> str:
+        note = folder / "database"
+        if not note.exists():
+            note.write_text(await self.server().create_database())
+        return note.read_text()
 
 
 @functools.cache

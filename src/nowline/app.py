@@ -192,7 +192,11 @@ async def _open_store(settings: Settings) -> Store:
 
 async def _open_events(settings: Settings) -> ActivityStore:
     keep_ms = _ms(settings.activity_retention)
-    return await SqliteActivity.open(settings.data_dir / "activity.sqlite", keep_ms)
+    if not settings.store_url.startswith("postgresql:"):
+        return await SqliteActivity.open(settings.data_dir / "activity.sqlite", keep_ms)
+    from nowline.store.activity_postgres import PostgresActivity  # noqa: PLC0415 - as above
+
+    return await PostgresActivity.open(settings.store_url, keep_ms)
 
 
 async def _create_first_admin(auth: Auth, email: str, password: str) -> None:

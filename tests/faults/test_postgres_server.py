@@ -7,11 +7,13 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
 
 from asking import MINUTE_MS, Row, accept, ask, count, counted, whole_minute
@@ -111,6 +113,52 @@ def test_another_folder_on_the_same_database_has_its_rows_and_users(
         assert server.stop() == 0
     with Server(tmp_path / "two", NOWLINE_STORE_URL=url) as server, server.alice() as reader:
         assert count(reader, "pg.moved") == 1
+
+
+def events_of(client: httpx.Client) -> list[str]:
+    """The ids of all events that are in the store, newest first."""
+    answer = client.get("/api/v1/activity", params={"limit": 1000}).raise_for_status()
+    return [event["event_id"] for event in answer.json()["events"]]
+
+
+def test_events_are_there_once_after_crashes_of_both(tmp_path: Path) -> None:
+    postgres: OwnServer = own_server()
+    url = asyncio.run(postgres.create_database())
+    now = int(time.time() * 1000) - MINUTE_MS
+    sent = [
+        {"event_type": "PG", "event_id": f"e{n}", "user_id": f"u{n % 3}", "timestamp": now + n}
+        for n in range(9)
+    ]
+    with Server(tmp_path / "data", NOWLINE_STORE_URL=url) as server:
+        with server.ingest() as sender, server.alice() as reader:
+            for _ in range(2):
+                answer = sender.post("/api/v1/ingest/events", json={"events": sent})
+                assert answer.status_code == 202
+                assert answer.json()["accepted"] == 9
+            assert eventually(lambda: len(events_of(reader)) == 9)
+            postgres.crash()
+            try:
+                more = {"events": [{"event_type": "PG", "timestamp": now + 9}]}
+                assert sender.post("/api/v1/ingest/events", json=more).status_code == 202
+                # Whether this one was there before, only the database knows.
+                answer = sender.post("/api/v1/ingest/events", json={"events": sent[:1]})
+                assert answer.status_code == 503
+                assert reader.get("/api/v1/activity").status_code == 503
+            finally:
+                postgres.start()
+            assert eventually(lambda: len(events_of(reader)) == 10, within_s=30)
+            before = events_of(reader)
+            assert before[1:] == [f"e{n}" for n in range(9)][::-1]
+        server.kill()
+        server.start()
+        with server.ingest() as sender, server.alice() as reader:
+            sender.post("/api/v1/ingest/events", json={"events": sent}).raise_for_status()
+            assert events_of(reader) == before
+            recent = reader.get("/api/v1/activity/recent").json()["events"]
+            assert [event["event_id"] for event in recent] == before
+        assert server.stop() == 0
+    assert not (tmp_path / "data" / "activity.sqlite").exists()
+    asyncio.run(postgres.drop_database(url))
 
 
 def test_rows_wait_in_the_log_while_postgresql_is_away(tmp_path: Path) -> None:

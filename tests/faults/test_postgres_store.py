@@ -11,6 +11,7 @@ import asyncpg
 import numpy as np
 import pytest
 
+from deaf import Deaf
 from nowline.errors import Code, NowlineError
 from nowline.model.level import Level
 from nowline.model.query import DAY_MS, HOUR_MS, MINUTE_MS
@@ -134,7 +135,7 @@ async def test_an_append_that_is_cut_off_leaves_nothing_and_is_done_again(
 
 
 async def test_an_append_whose_commit_was_not_heard_of_counts_once(url: str) -> None:
-    async with _Deaf(url) as deaf:
+    async with Deaf(url) as deaf:
         store = await PostgresStore.open(deaf.url)
         rows = [Row(0, 5, 1.0)]
         await store.append(append(*rows, offset=1))
@@ -148,44 +149,6 @@ async def test_an_append_whose_commit_was_not_heard_of_counts_once(url: str) -> 
         await store.append(append(Row(1, 8, 2.0), offset=3))
         await assert_is(store, [*rows, Row(1, 7, 2.0), Row(1, 8, 2.0)])
         await store.close()
-
-
-class _Deaf:
-    """A way to the server on which, once it is deaf, the answer to a commit gets lost."""
-
-    def __init__(self, url: str) -> None:
-        self._to = urlsplit(url)
-        self.is_deaf = False
-
-    async def __aenter__(self) -> _Deaf:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        port = self._server.sockets[0].getsockname()[1]
-        credentials = self._to.netloc.rpartition("@")[0]
-        where = f"127.0.0.1:{port}"
-        self.url = urlunsplit(self._to._replace(netloc=f"{credentials}@{where}"))
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self._server.close()
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there = await asyncio.open_connection(self._to.hostname, self._to.port)
-        back = asyncio.create_task(self._pass(there[0], writer, is_answer=True))
-        await self._pass(reader, there[1], is_answer=False)
-        await back
-        for each in (writer, there[1]):
-            each.close()
-
-    async def _pass(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, is_answer: bool
-    ) -> None:
-        while data := await reader.read(1 << 16):
-            # "COMMIT" is what the server calls it when one is done.
-            if is_answer and self.is_deaf and b"C\x00\x00\x00\x0bCOMMIT\x00" in data:
-                break
-            writer.write(data)
-            await writer.drain()
-        writer.close()
 
 
 async def test_a_cancelled_question_ends_in_the_server_too(url: str, store: PostgresStore) -> None:

@@ -106,8 +106,7 @@ class ActivityWriter:
 
     async def start(self) -> None:
         """Keep what the log has that the store has not."""
-        self.offset = await self._store.offset(self._bus.id)
-        await self._bus.commit(ACTIVITY_GROUP, self.offset)
+        await self._resume()
         while await self._flush():
             pass
 
@@ -117,8 +116,11 @@ class ActivityWriter:
             await self._until(self._bus.wait(self.offset))
             await self._until(asyncio.sleep(_GATHER_S))
             try:
+                if self.failures:
+                    await self._resume()
                 while await self._flush():
-                    self.failures = 0
+                    pass
+                self.failures = 0
             except Exception as error:  # noqa: BLE001 - whatever it is, the log has the events
                 self.failures += 1
                 log.warning("Events could not be kept, failure %d: %s", self.failures, error)
@@ -127,6 +129,12 @@ class ActivityWriter:
     def stop(self) -> None:
         """Let `run` return after one more look at the log."""
         self._stopping.set()
+
+    async def _resume(self) -> None:
+        """Go on from where the store is: what failed may have been kept all the same."""
+        self.offset = await self._store.offset(self._bus.id)
+        self._on_stored(self.offset)
+        await self._bus.commit(ACTIVITY_GROUP, self.offset)
 
     async def _flush(self) -> bool:
         """Keep what comes next in the log; False if there is nothing."""

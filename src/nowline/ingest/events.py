@@ -22,6 +22,8 @@ MOST_NAME_BYTES = 255
 MOST_METADATA_BYTES = 64 << 10
 _STATUS = re.compile(r"[1-9][0-9]{2}", re.ASCII)
 _ID_FIELDS = ("user_id", "organization_id", "session_id", "event_id")
+# What of the metadata is kept as a text of its own; anywhere else they may have what JSON has.
+_NAMED = ("endpoint", "feature")
 
 
 class _Sent(msgspec.Struct, gc=False, forbid_unknown_fields=True):
@@ -89,6 +91,7 @@ class EventDecoder:
         sent = self._rows.decode(raw)
         _check_names(sent)
         metadata = self._masker.metadata(sent.metadata or {})
+        _check_metadata(metadata)
         text = msgspec.json.encode(metadata).decode()
         if len(text) > MOST_METADATA_BYTES:
             raise RefusedRowError(f"metadata: is over {MOST_METADATA_BYTES} bytes")
@@ -117,10 +120,23 @@ def _check_names(sent: _Sent) -> None:
         raise RefusedRowError("event_type: must not be empty")
     if len(sent.event_type.encode()) > MOST_NAME_BYTES:
         raise RefusedRowError(f"event_type: is over {MOST_NAME_BYTES} bytes")
+    _check_text("event_type", sent.event_type)
     for field in _ID_FIELDS:
         value = getattr(sent, field)
-        if isinstance(value, str) and not 0 < len(value.encode()) <= MOST_NAME_BYTES:
+        if value is not None and not 0 < len(str(value).encode()) <= MOST_NAME_BYTES:
             raise RefusedRowError(f"{field}: must have from 1 to {MOST_NAME_BYTES} bytes")
+        _check_text(field, value)
+
+
+def _check_metadata(metadata: dict[str, Any]) -> None:
+    for field in _NAMED:
+        _check_text(f"metadata.{field}", metadata.get(field))
+
+
+def _check_text(field: str, value: object) -> None:
+    """Refuse what not every database has in its texts."""
+    if isinstance(value, str) and "\0" in value:
+        raise RefusedRowError(f"{field}: must not have the character U+0000")
 
 
 def _time(moment: float | str | None, now_ms: int) -> int:

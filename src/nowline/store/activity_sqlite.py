@@ -106,7 +106,7 @@ class SqliteActivity(ActivityStore):
             with tables.transaction(db):
                 for table in old:
                     db.execute(f"DROP TABLE {table}")
-            db.execute(f"PRAGMA incremental_vacuum({_VACUUM_PAGES})").fetchall()
+            tables.give_back(db, _VACUUM_PAGES)
             self._counts = tables.counts(db)
 
         await self._write(drop)

@@ -134,7 +134,9 @@ def since(db: sqlite3.Connection, start: int, types: Collection[str]) -> list[Ev
     found: list[Event] = []
     for table in reversed(tables(db, EVENTS)):
         if table >= table_at(start):
-            query = f"SELECT {_listed(_FACTS)} FROM {table} WHERE time >= ?{chosen} ORDER BY time"  # noqa: S608
+            query = (
+                f"SELECT {_listed(_FACTS)} FROM {table} WHERE time >= ?{chosen} ORDER BY time, id"  # noqa: S608
+            )
             rows = db.execute(query, (start, *types))
             found += [_event(dict(zip(_FACTS, row, strict=True))) for row in rows]
     return found
@@ -147,6 +149,16 @@ def counts(db: sqlite3.Connection) -> dict[str, int]:
         for table in tables(db, EVENTS)
     )
     return {table: number or 0 for table, number in highest}
+
+
+def give_back(db: sqlite3.Connection, pages: int) -> None:
+    """Give disk back that dropped tables took, so many pages at most."""
+    (free,) = db.execute("PRAGMA freelist_count").fetchone()
+    if free:
+        # As a script: of a single statement without columns only the first step is taken, a page.
+        db.executescript(f"PRAGMA incremental_vacuum({pages})")
+        # The file shrinks only now, and the write-ahead log, which keeps its size, too.
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 
 def table_at(time_ms: int) -> str:
