@@ -21,7 +21,7 @@ import uvicorn
 import uvloop
 
 from nowline import __version__
-from nowline.activity.following import ActivityWriter, PresentWorker
+from nowline.activity.following import ACTIVITY_GROUP, ActivityWriter, PresentWorker
 from nowline.activity.history import History
 from nowline.activity.present import Present
 from nowline.api import application as http
@@ -59,7 +59,7 @@ from nowline.query.watches import Watches
 from nowline.rollup.increases import Increases
 from nowline.rollup.upkeep import Upkeep
 from nowline.rollup.window import Windows
-from nowline.rollup.worker import StoreWriter, WindowWorker, window_start
+from nowline.rollup.worker import STORE_GROUP, StoreWriter, WindowWorker, window_start
 from nowline.store.activity import ActivityStore
 from nowline.store.activity_sqlite import SqliteActivity
 from nowline.store.base import Store
@@ -153,6 +153,9 @@ async def _running(settings: Settings, clock: Clock) -> AsyncIterator[_Running]:
     async with contextlib.AsyncExitStack() as stack:
         bus = await open_log(settings.bus_url, settings.data_dir)
         stack.push_async_callback(bus.close)
+        # Both before either: what one of them has not read yet is not trimmed for the other.
+        for group in (STORE_GROUP, ACTIVITY_GROUP):
+            bus.join(group)
         store = await _open_store(settings)
         stack.push_async_callback(store.close)
         events = await _open_events(settings)

@@ -222,6 +222,22 @@ async def test_what_all_groups_are_done_with_goes_and_its_offsets_stay_used(
     await emptied.close()
 
 
+async def test_a_group_that_is_new_finds_everything(kind: Kind, tmp_path: Path) -> None:
+    log = await kind.open(tmp_path)
+    for group in ("store", "events"):
+        log.join(group)
+    for number in range(200):
+        await log.append(b"%d" % number)
+    await log.commit("store", 200)
+    await log.close()
+    log = await kind.open(tmp_path)
+    log.join("events")
+    assert await log.committed("events") == 0
+    assert log.state().depth == {"store": 0, "events": 200}
+    assert len(await contents(log)) == 200
+    await log.close()
+
+
 async def test_a_group_may_be_set_back_and_reads_again_what_is_there(log: Log) -> None:
     await asyncio.gather(*(log.append(b"x") for _ in range(100)))
     await log.commit("store", 50)

@@ -111,6 +111,10 @@ class Log(ABC):
         """
 
     @abstractmethod
+    def join(self, group: str) -> None:
+        """Have a group from now on: what it has not committed is not trimmed, be it everything."""
+
+    @abstractmethod
     async def committed(self, group: str) -> int:
         """The offset that the group committed last, 0 for a new group."""
 

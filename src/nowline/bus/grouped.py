@@ -105,6 +105,10 @@ class GroupedLog(Log):
         """For how long the oldest record above `after` has been here."""
         return self._ages.of(after, time.monotonic())
 
+    def join(self, group: str) -> None:
+        """Have a group, with nothing committed if it is new."""
+        self._commits.setdefault(group, 0)
+
     async def committed(self, group: str) -> int:
         """The offset that the group committed last."""
         return self._commits.get(group, 0)
