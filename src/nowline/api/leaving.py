@@ -12,6 +12,8 @@ from nowline.errors import Code, NowlineError
 
 T = TypeVar("T")
 
+_SOON_S = 0.02
+
 
 async def while_there(request: Request[Any, Any, Any], work: Coroutine[Any, Any, T]) -> T:
     """The result of the work, which is cancelled when the client hangs up.
@@ -19,39 +21,49 @@ async def while_there(request: Request[Any, Any, Any], work: Coroutine[Any, Any,
     Raises:
         NowlineError: The client is gone; nobody will read what it is told.
     """
-    leaving = asyncio.create_task(_gone(request))
-    end = _EndOfTask()
-    leaving.add_done_callback(end)
+    watch = _Watch(request)
     try:
         return await work
     except asyncio.CancelledError as error:
-        if end.is_only_reason():
+        if watch.is_only_reason():
             raise NowlineError(Code.UNAVAILABLE, "The client has left.") from error
         raise
     finally:
-        end.forget()
-        leaving.cancel()
+        watch.end()
 
 
-class _EndOfTask:
-    """Cancels the task that makes it, when another one is done."""
+class _Watch:
+    """Cancels the task that makes it when the client leaves, from a little later on.
 
-    def __init__(self) -> None:
+    Most work is done before then: to watch costs more than some of it takes.
+    """
+
+    def __init__(self, request: Request[Any, Any, Any]) -> None:
         self._task = asyncio.current_task()
+        self._request = request
+        self._begin = asyncio.get_running_loop().call_later(_SOON_S, self._watch)
+        self._leaving: asyncio.Task[None] | None = None
         self._has_come = False
 
-    def __call__(self, _: asyncio.Task[None]) -> None:
-        """Cancel it, if it was not forgotten since the other one ended."""
-        if self._task is not None:
-            self._has_come = self._task.cancel()
-
-    def forget(self) -> None:
+    def end(self) -> None:
         """Let the task be from now on."""
         self._task = None
+        self._begin.cancel()
+        if self._leaving is not None:
+            self._leaving.cancel()
 
     def is_only_reason(self) -> bool:
         """Whether nobody else has cancelled it; if so, it goes on."""
         return self._has_come and self._task is not None and self._task.uncancel() == 0
+
+    def _watch(self) -> None:
+        self._leaving = asyncio.create_task(_gone(self._request))
+        self._leaving.add_done_callback(self._cancel)
+
+    def _cancel(self, _: asyncio.Task[None]) -> None:
+        """Cancel it, if the watch has not ended since the client left."""
+        if self._task is not None:
+            self._has_come = self._task.cancel()
 
 
 async def _gone(request: Request[Any, Any, Any]) -> None:
