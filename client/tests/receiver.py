@@ -80,7 +80,7 @@ class Receiver:
     def wait_for(self, enough: Callable[[], bool]) -> None:
         """Wait until what has arrived is enough."""
         with self._arrived:
-            assert self._arrived.wait_for(enough, 20), f"only {self.sent}"
+            assert self._arrived.wait_for(enough, 60), f"only {self.sent}"
 
     def rows(self, door: str) -> list[dict[str, Any]]:
         """All rows that arrived at a door: metrics, events or tasks."""

@@ -73,7 +73,7 @@ class Execution:
         if isinstance(error, asyncio.CancelledError | GeneratorExit):
             self.status = "cancelled"
         elif error is not None:
-            self.fail(_reason(error))
+            self.fail(reason(error))
         self._record(
             TaskRun(
                 self._task_type,
@@ -201,7 +201,8 @@ class Stepped:
                 step = functools.partial(self._coroutine.send, sent)
 
 
-def _reason(error: BaseException) -> str:
+def reason(error: BaseException) -> str:
+    """What an error is and says."""
     try:
         return f"{type(error).__name__}: {error}"
     except Exception:  # noqa: BLE001 (an error's text is the application's code)
