@@ -21,6 +21,7 @@ from nowline.ingest.spans import (
     Bytes,
     Mask,
     Spans,
+    Words,
     distinct,
     numbers,
     whole_numbers,
@@ -42,7 +43,7 @@ class Scan:
         labels: The distinct labels; no row has `NO_LABEL`.
         line: For each row, its line in the piece.
         label: For each row, the index of its label.
-        time: For each row, its time less the digits that were to be dropped.
+        time: For each row, its time as it was sent.
         value: For each row, its value.
         others: Of each line that is to be read alone, its number and text.
     """
@@ -51,17 +52,16 @@ class Scan:
     labels: list[Label]
     line: Ints
     label: Ints
-    time: Floats
+    time: Words
     value: Floats
     others: list[tuple[int, bytes]]
 
 
-def scan(piece: bytes, dropped: int) -> Scan | None:
+def scan(piece: bytes) -> Scan | None:
     """Read whole lines.
 
     Args:
         piece: The lines; the line end after the last one may be missing.
-        dropped: How many digits at the end of a time are of no interest.
 
     Returns:
         None if a string may go on from one line to the next.
@@ -69,7 +69,7 @@ def scan(piece: bytes, dropped: int) -> Scan | None:
     lines = _Lines.of(piece)
     plain = lines.plain()
     fields = _fields(lines, plain)
-    time, timed = _times(lines, plain, dropped)
+    time, timed = _times(lines, plain)
     plain &= timed
     value, understood = numbers(fields.value)
     labels, label = _labels(lines, fields)
@@ -142,6 +142,9 @@ class _Lines:
     def _quoted(self) -> Mask:
         """Which lines have a quote or a backslash."""
         quoted = np.zeros(len(self.start), bool)
+        raw = self.body.raw
+        if b'"' not in raw and b"\\" not in raw:
+            return quoted
         at = np.flatnonzero((self.body.codes == ord('"')) | (self.body.codes == ord("\\")))
         quoted[np.searchsorted(self.end, at)] = True
         return quoted
@@ -175,11 +178,11 @@ def _fields(lines: _Lines, plain: Mask) -> _Fields:
     return _Fields(line[good], key.where(good), value.where(good))
 
 
-def _times(lines: _Lines, plain: Mask, dropped: int) -> tuple[Floats, Mask]:
-    """For each line its time less the dropped digits, and which lines have one."""
-    time, timed = np.zeros(len(plain)), np.zeros(len(plain), bool)
+def _times(lines: _Lines, plain: Mask) -> tuple[Words, Mask]:
+    """For each line its time, and which lines have one."""
+    time, timed = np.zeros(len(plain), np.uint64), np.zeros(len(plain), bool)
     text = Spans(lines.body, lines.mark[lines.last[plain]] + 1, lines.end[plain])
-    time[plain], timed[plain] = whole_numbers(text, dropped)
+    time[plain], timed[plain] = whole_numbers(text)
     return time, timed
 
 

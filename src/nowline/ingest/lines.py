@@ -94,7 +94,7 @@ class _Rows:
 
     def scan(self, piece: bytes) -> bool:
         """Take in a piece of whole lines; False if it can only be read line by line."""
-        found = scan(piece, max(self.digits, 0))
+        found = scan(piece)
         if found is None:
             return False
         self._take(found)
@@ -124,12 +124,13 @@ class _Rows:
         )
 
     def _take(self, found: Scan) -> None:
-        # Exact: the digits that are left make no more than 10**15 of whatever they count.
-        time = found.time * 10.0 ** max(-self.digits, 0)
-        milliseconds = np.minimum(time, _FAR_MS).astype(np.int64)
+        exact = found.time // np.uint64(10 ** max(self.digits, 0))
+        times = np.minimum(exact, _FAR_MS).astype(np.int64) * 10 ** max(-self.digits, 0)
         label = found.label + len(self.labels)
         self.labels += found.labels
-        self.parts.append(_Part(label, milliseconds, found.line + self.lines, found.value))
+        self.parts.append(
+            _Part(label, np.minimum(times, _FAR_MS), found.line + self.lines, found.value)
+        )
 
     def _alone(self) -> _Part:
         label, time, value, index = zip(*self.alone, strict=True) if self.alone else ([],) * 4

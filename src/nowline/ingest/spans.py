@@ -1,11 +1,12 @@
 """Many short texts in one body at once: which are the same, and what numbers they are. Pure.
 
-A text is a span of the body, its start and end; no object is made for it. Each is looked at
-through a window of fixed width, so that one operation of NumPy does all of them.
+A text is a span of the body, its start and end; no object is made for it. All are looked at
+together, eight bytes at a time: a word has as its lowest byte the one that comes first.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import msgspec
@@ -15,41 +16,35 @@ from numpy.typing import NDArray
 from nowline.model.partials import Floats, Ints
 
 Bytes = NDArray[np.uint8]
+Words = NDArray[np.uint64]
 Mask = NDArray[np.bool_]
 
 BEFORE = 24
 """How many bytes there must be before the first text, at least."""
+AFTER = 8
+"""How many bytes there must be after the last one, at least."""
 MOST_BYTES = 511
 """How long texts may be of which `distinct` is asked."""
-AFTER = MOST_BYTES + 9
-"""How many bytes there must be after the start of the last text, at least."""
 
-_WORD = 8
-_KEEP = np.array([(1 << 8 * i) - 1 for i in range(_WORD + 1)], np.uint64)
+_U = np.uint64
+_SIZE = 8
+# By count, the words whose first or last so many bytes are all ones.
+_FIRST = np.array([(1 << _SIZE * n) - 1 for n in range(_SIZE + 1)], _U)
+_LAST = ~_FIRST[::-1]
 # Multilinear hashing. Any odd factors will do: what has one hash is compared after all.
-_FACTORS = np.random.default_rng(0).integers(1 << 63, size=66, dtype=np.uint64) * 2 + 1
+_FACTORS = np.random.default_rng(0).integers(1 << 63, size=MOST_BYTES // 8 + 2, dtype=_U) * _U(
+    2
+) + _U(1)
+_ONES = 0x0101010101010101
+_ZERO, _ZEROS, _POINTS = _U(ord("0")), _U(_ONES * ord("0")), _U(_ONES * ord("."))
+_HIGH, _BELOW_HIGH = _U(_ONES * 0x80), _U(_ONES * 0x7F)
+_PAIRS = _U(0x000000FF000000FF)
+_BYTE, _TOP = _U(8), _U(56)
+_MOST_DIGITS = 19
 # As whole numbers, floats of so many digits are exact, and so is the power of ten to divide them
 # by; the quotient is then the float that is nearest to the text (Clinger 1990, "fast path").
 _EXACT_DIGITS = 15
-_WIDTH = _EXACT_DIGITS + 1
-_MOST_DIGITS = 19
-_POWERS = 10.0 ** np.arange(_MOST_DIGITS)
-_ZERO, _POINT = ord("0"), ord(".") - ord("0") & 0xFF
-
-
-def _weights() -> Floats:
-    """By the place of the point in a window, what a digit at each place counts.
-
-    The last row is that of a window without a point.
-    """
-    place, point = np.arange(_WIDTH), np.arange(_WIDTH + 1)[:, None]
-    is_left = (place < point) & (point < _WIDTH)
-    weights = 10.0 ** np.maximum(_WIDTH - 1 - place - is_left, 0)
-    weights[place == point] = 0
-    return weights
-
-
-_WEIGHTS = _weights()
+_POWERS = 10.0 ** np.arange(2 * _SIZE + 1)
 _floats = msgspec.json.Decoder(list[float])
 
 
@@ -59,13 +54,15 @@ class Body:
     Attributes:
         raw: The bytes, with room before and after the texts.
         codes: The same as an array.
+        words: The word that begins at each byte.
     """
 
-    __slots__ = ("codes", "raw")
+    __slots__ = ("codes", "raw", "words")
 
     def __init__(self, raw: bytes) -> None:
         self.raw = raw
         self.codes: Bytes = np.frombuffer(raw, np.uint8)
+        self.words: Words = np.ndarray((len(raw) - _SIZE + 1,), "<u8", raw, strides=(1,))
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,31 +99,26 @@ class Spans:
 
 
 def distinct(spans: Spans) -> tuple[Ints, Ints]:
-    """Which texts are the same.
+    """Kinds of texts that are the same; very rarely there are two kinds of one text.
 
     Returns:
         For each text the number of its kind, and for each kind the place of one of its texts.
     """
-    words = _words(spans)
-    mixed = words @ _FACTORS[: words.shape[1]]
+    words = list(_words_of(spans))
+    if all((word == word[:1]).all() for word in words):
+        return np.zeros(len(spans), np.int64), np.arange(min(len(spans), 1))
+    mixed = np.zeros(len(spans), _U)
+    for word, factor in zip(words, _FACTORS, strict=False):
+        mixed += word * factor
     order = np.argsort(mixed)
-    ordered = mixed[order]
-    begins = np.ones(len(spans), bool)
-    begins[1:] = ordered[1:] != ordered[:-1]
+    begins = np.zeros(len(spans), bool)
+    begins[0] = True
+    for word in words:
+        ordered = word[order]
+        begins[1:] |= ordered[1:] != ordered[:-1]
     kind = np.empty(len(spans), np.int64)
     kind[order] = np.cumsum(begins) - 1
-    first = order[begins]
-    if (words.take(first.take(kind), axis=0) == words).all():
-        return kind, first
-    return distinct_texts(spans)
-
-
-def distinct_texts(spans: Spans) -> tuple[Ints, Ints]:
-    """The same, with an object for each text: for texts that differ and have one hash."""
-    texts = spans.texts(np.arange(len(spans)))
-    numbers = {text: number for number, text in enumerate(dict.fromkeys(texts))}
-    kind = np.fromiter((numbers[text] for text in texts), np.int64, len(texts))
-    return kind, np.unique(kind, return_index=True)[1]
+    return kind, order[begins]
 
 
 def numbers(spans: Spans) -> tuple[Floats, Mask]:
@@ -149,34 +141,83 @@ def numbers(spans: Spans) -> tuple[Floats, Mask]:
     return value, good
 
 
-def whole_numbers(spans: Spans, dropped: int) -> tuple[Floats, Mask]:
-    """Whole numbers of up to 19 digits without a sign, less their last `dropped` digits.
+def whole_numbers(spans: Spans) -> tuple[Words, Mask]:
+    """Whole numbers of up to 19 digits, without a sign.
 
     Returns:
         The value of each text, and which texts were understood.
     """
     length = spans.length
-    width = min(int(length.max(initial=1)), _MOST_DIGITS)
-    digits, inside = _digits(spans, width)
-    good = ((digits <= 9) | ~inside).all(axis=1) & (length > 0) & (length <= width)
-    good &= length <= dropped + _EXACT_DIGITS
-    kept = max(width - dropped, 0)
-    value: Floats = np.einsum("ij,j->i", (digits * inside)[:, :kept], _POWERS[:kept][::-1])
+    value = np.zeros(len(spans), _U)
+    good = (length > 0) & (length <= _MOST_DIGITS)
+    for back in range(0, _MOST_DIGITS, _SIZE):
+        part, is_good = _digits(_last_word(spans, length, back))
+        value += part * _U(10**back)
+        good &= is_good
     return value, good
 
 
 def _decimals(spans: Spans) -> tuple[Floats, Mask, Mask]:
-    """The value of each text, whether it has a point, and whether it is digits and a point."""
+    """The value of each text, whether it has a point, and whether it is digits and a point.
+
+    The digits before a point are moved one on, so that it is gone; the value is then the number
+    of all digits, divided by the power of ten for those after the point.
+    """
     length = spans.length
-    width = min(int(length.max(initial=1)), _WIDTH)
-    digits, inside = _digits(spans, width)
-    is_point, is_digit = (digits == _POINT) & inside, (digits <= 9) & inside
-    points, count = is_point.sum(axis=1), is_digit.sum(axis=1)
-    good = (points <= 1) & (points + count == length) & (count > 0) & (count <= _EXACT_DIGITS)
-    at = np.where(points == 0, width, is_point.argmax(axis=1))
-    weights = _WEIGHTS[_WIDTH - width :, _WIDTH - width :].take(at, axis=0)
-    mantissa = np.einsum("ij,ij->i", (digits * is_digit).astype(np.float64), weights)
-    return mantissa / _POWERS.take(np.maximum(width - 1 - at, 0)), points > 0, good
+    high, low = _last_word(spans, length, _SIZE), _last_word(spans, length, 0)
+    high_point, low_point = _point_in(high), _point_in(low)
+    points = np.bitwise_count(high_point) + np.bitwise_count(low_point)
+    in_low, in_high = low_point != 0, high_point != 0
+    new_low, low_places = _closed(low, low_point, high >> _TOP)
+    new_high, high_places = _closed(high, high_point, _ZERO)
+    low_part, low_good = _digits(np.where(in_low, new_low, low))
+    high = np.where(in_low, high << _BYTE | _ZERO, np.where(in_high, new_high, high))
+    high_part, high_good = _digits(high)
+    digits = length - points
+    good = low_good & high_good & (points <= 1) & (digits > 0) & (digits <= _EXACT_DIGITS)
+    places = np.where(in_low, low_places, np.where(in_high, high_places + _SIZE, 0))
+    mantissa = (high_part * _U(10**_SIZE) + low_part).astype(np.float64)
+    return mantissa / _POWERS[places], points > 0, good
+
+
+def _closed(word: Words, point: Words, first: Words | np.uint64) -> tuple[Words, Ints]:
+    """The word without its point, begun with another byte, and how many bytes are after that."""
+    before = (point >> _U(7)) - _U(1)
+    through = before << _BYTE | _U(0xFF)
+    places = _SIZE - np.bitwise_count(through) // _SIZE
+    return word & ~through | (word & before) << _BYTE | first, places.astype(np.int64)
+
+
+def _point_in(word: Words) -> Words:
+    """The highest bit of each byte that is a point."""
+    rest = word ^ _POINTS
+    return ~((rest & _BELOW_HIGH) + _BELOW_HIGH | rest | _BELOW_HIGH)
+
+
+def _digits(word: Words) -> tuple[Words, Mask]:
+    """The numbers that words of eight digits are, and which words are such."""
+    rest = word ^ _ZEROS
+    good = (rest + _U(_ONES * 0x76) | rest) & _HIGH == 0
+    pairs = rest * _U(10) + (rest >> _BYTE)
+    upper = (pairs & _PAIRS) * _U(100 + (1_000_000 << 32))
+    lower = (pairs >> _U(16) & _PAIRS) * _U(1 + (10_000 << 32))
+    return (upper + lower) >> _U(32), good
+
+
+def _last_word(spans: Spans, length: Ints, back: int) -> Words:
+    """The last bytes of each text but so many, after zeros where there are fewer than eight."""
+    own = _LAST[np.clip(length - back, 0, _SIZE)]
+    return spans.body.words[spans.end - (_SIZE + back)] & own | _ZEROS & ~own
+
+
+def _words_of(spans: Spans) -> Iterator[Words]:
+    """The words of each text, filled up with nulls; at last its length."""
+    length = spans.length
+    most = len(spans.body.words) - 1
+    for at in range(0, int(length.max(initial=0)), _SIZE):
+        own = _FIRST[np.clip(length - at, 0, _SIZE)]
+        yield spans.body.words[np.minimum(spans.start + at, most)] & own
+    yield length.astype(_U)
 
 
 def _read(texts: list[bytes]) -> list[float] | None:
@@ -186,32 +227,3 @@ def _read(texts: list[bytes]) -> list[float] | None:
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
     return read if len(read) == len(texts) else None
-
-
-def _digits(spans: Spans, width: int) -> tuple[Bytes, Mask]:
-    """By text, the values of its last digits, and which of them are its own.
-
-    Whatever is no digit has a value above 9.
-    """
-    digits = _windows(spans.body, spans.end - width, width) - np.uint8(_ZERO)
-    return digits, np.arange(width) >= width - spans.length[:, None]
-
-
-def _words(spans: Spans) -> NDArray[np.uint64]:
-    """Each text as words, filled up with zeros, and its length as one more."""
-    length = spans.length
-    count = int(length.max(initial=0)) // _WORD + 1
-    words = np.empty((len(spans), count + 1), np.uint64)
-    words[:, count] = length
-    left = np.clip(length[:, None] - _WORD * np.arange(count), 0, _WORD)
-    windows = _windows(spans.body, spans.start, count * _WORD).view("<u8")
-    np.bitwise_and(windows, _KEEP.take(left), out=words[:, :count])
-    return words
-
-
-def _windows(body: Body, start: Ints, width: int) -> Bytes:
-    """So many bytes from each place on, as rows."""
-    shape = (len(body.raw) - width + 1,)
-    every: NDArray[np.void] = np.ndarray(shape, f"V{width}", body.raw, strides=(1,))
-    # Not `take`, which would first copy every window there is.
-    return every[start].view(np.uint8).reshape(-1, width)
