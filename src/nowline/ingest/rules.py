@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from nowline.ingest.columns import Label
-
 MOST_NAME_BYTES = 255
 MOST_TAGS = 32
 MOST_TAG_KEY_BYTES = 128
 MOST_TAG_VALUE_BYTES = 1024
 
 
-def label_fault(label: Label) -> str | None:
+def label_fault(name: str, tags: dict[str, str]) -> str | None:
     """What is wrong with a series' name or tags, led by the field; None if nothing is."""
-    size = len(label.name.encode())
-    if not label.name.strip():
+    size = len(name.encode())
+    if not name.strip():
         return "name: must not be empty"
     if size > MOST_NAME_BYTES:
         return f"name: is {size} bytes long; the limit is {MOST_NAME_BYTES}"
-    if len(label.tags) > MOST_TAGS:
-        return f"tags: there are {len(label.tags)}; the limit is {MOST_TAGS}"
-    return _tags_fault(label.tags)
+    if len(tags) > MOST_TAGS:
+        return f"tags: there are {len(tags)}; the limit is {MOST_TAGS}"
+    return _tags_fault(tags)
 
 
 def _tags_fault(tags: dict[str, str]) -> str | None:

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from nowline.bus.base import Log
 from nowline.clock import Clock
 from nowline.ingest.columns import Columns, Label, Rejected
-from nowline.ingest.rules import label_fault
 from nowline.model.batch import Batch
 from nowline.model.event import Happened
 from nowline.model.query import MOST_AHEAD_MS
@@ -63,11 +62,12 @@ class Ingest:
         Raises:
             NowlineError: DISK_FULL or UNAVAILABLE when the log cannot take them.
         """
+        now = self._clock.now_ms()
         rejected = list(columns.rejected)
-        batch = self._batch(columns, rejected)
-        if len(batch):
-            await self._bus.append(batch.encode())
-        return self._count(len(batch), rejected)
+        good = self._good(columns, now, rejected)
+        if len(good.label):
+            await self._bus.append(self._batch(good, now).encode())
+        return self._count(len(good.label), rejected)
 
     async def keep(self, columns: Columns, happened: Happened) -> int:
         """Keep what happened, and of the metrics that it yields those that may be.
@@ -80,9 +80,10 @@ class Ingest:
         """
         if not happened.events and not happened.keys:
             return self._bus.head
+        now = self._clock.now_ms()
         rejected: list[Rejected] = []
-        batch = replace(self._batch(columns, rejected), activity=happened.encode())
-        offset = await self._bus.append(batch.encode())
+        batch = self._batch(self._good(columns, now, rejected), now)
+        offset = await self._bus.append(replace(batch, activity=happened.encode()).encode())
         self._count(len(batch), rejected)
         return offset
 
@@ -90,74 +91,74 @@ class Ingest:
         """Take in what one of our own collectors measured."""
         await self.accept(_columns(points, self._clock.now_ms()))
 
-    def _batch(self, columns: Columns, rejected: list[Rejected]) -> Batch:
-        """The rows that may be kept; the others are added to those rejected."""
-        now = self._clock.now_ms()
-        good = self._in_time(columns, now, rejected)
-        keys, types, place = self._enter(columns, good, rejected)
-        keep = good & (place[columns.label] >= 0)
-        return Batch(
-            keys,
-            types,
-            place[columns.label[keep]].astype(np.uint32),
-            columns.time[keep],
-            columns.value[keep],
-            now,
-            _metadata(columns, keep),
-        )
+    def _good(self, columns: Columns, now: int, rejected: list[Rejected]) -> Columns:
+        """The rows that nothing is wrong with; the others are added to those rejected."""
+        return self._faultless(self._in_time(columns, now, rejected), rejected)
 
-    def _in_time(self, columns: Columns, now: int, rejected: list[Rejected]) -> NDArray[np.bool_]:
+    def _in_time(self, columns: Columns, now: int, rejected: list[Rejected]) -> Columns:
         too_old = columns.time < now - self._keep_ms
         too_new = columns.time > now + MOST_AHEAD_MS
+        if not (too_old.any() or too_new.any()):
+            return columns
         _reject(columns, too_old, "time: is older than anything that is kept", rejected)
         _reject(columns, too_new, "time: is more than 5 minutes ahead", rejected)
-        return ~(too_old | too_new)
+        return columns.where(~(too_old | too_new))
 
-    def _enter(
-        self, columns: Columns, good: NDArray[np.bool_], rejected: list[Rejected]
-    ) -> tuple[list[bytes], list[MetricType], NDArray[np.int64]]:
-        """Distinct keys and types of the good rows, and for each label its key's place or -1."""
-        place = np.full(len(columns.labels), -1, np.int64)
-        places: dict[bytes, int] = {}
-        types: list[MetricType] = []
-        faults: dict[int, str] = {}
-        for at in np.unique(columns.label[good]).tolist():
-            label = columns.labels[at]
-            fault = label_fault(label) or self._metric_fault(label)
-            if fault:
-                faults[at] = fault
-                continue
-            if label.key not in places:
-                places[label.key] = len(places)
-                types.append(self._catalogue.type_for(label.name, label.type))
-            place[at] = places[label.key]
-        bad = good & np.isin(columns.label, list(faults))
+    def _faultless(self, columns: Columns, rejected: list[Rejected]) -> Columns:
+        """The rows whose label nothing is wrong with; their metrics have types then."""
+        places, labels = columns.in_use()
+        faults = self._faults(labels)
+        if not any(faults):
+            return columns
+        of = dict(zip(places.tolist(), faults, strict=True))
+        bad = np.isin(columns.label, [at for at, fault in of.items() if fault])
         for index, at in zip(columns.index[bad].tolist(), columns.label[bad].tolist(), strict=True):
-            rejected.append(Rejected(index, faults[at]))
-        return list(places), types, place
+            rejected.append(Rejected(index, str(of[at])))
+        return columns.where(~bad)
 
-    def _metric_fault(self, label: Label) -> str | None:
+    def _faults(self, labels: Sequence[Label]) -> list[str | None]:
+        """Why the rows of each label are refused, None if they are not."""
+        faults = [label.fault for label in labels]
+        good = (label for label in labels if label.fault is None)
+        asked = dict.fromkeys((label.name, label.type) for label in good)
+        of_metric = {each: self._metric_fault(*each) for each in asked}
+        if not any(of_metric.values()):
+            return faults
+        return [label.fault or of_metric[label.name, label.type] for label in labels]
+
+    def _metric_fault(self, name: str, asked: MetricType | None) -> str | None:
         """Why the metric takes no such row; a new one gets its type here."""
-        if not self._catalogue.admits(label.name):
+        if not self._catalogue.admits(name):
             most = self._catalogue.limits.metrics
             return f"name: there are {most} metrics already, as many as there may be"
-        kind = self._catalogue.type_for(label.name, label.type)
-        if label.type is None or label.type is kind:
+        kind = self._catalogue.type_for(name, asked)
+        if asked is None or asked is kind:
             return None
-        asked = label.type.value
-        return f"type: {label.name} is a {kind.value} since its first row, not a {asked}"
+        return f"type: {name} is a {kind.value} since its first row, not a {asked.value}"
+
+    def _batch(self, columns: Columns, now: int) -> Batch:
+        places, labels = columns.in_use()
+        # Labels may be of one series: the same tags in another order.
+        names = {label.key: label.name for label in labels}
+        numbers = dict(zip(names, range(len(names)), strict=True))
+        kinds = {name: self._catalogue.type_for(name, None) for name in set(names.values())}
+        series = np.zeros(len(columns.labels), np.uint32)
+        series[places] = [numbers[label.key] for label in labels]
+        return Batch(
+            list(names),
+            [kinds[name] for name in names.values()],
+            series[columns.label],
+            columns.time,
+            columns.value,
+            now,
+            {name: raw for name, raw in columns.metadata.items() if name in kinds},
+        )
 
     def _count(self, accepted: int, rejected: list[Rejected]) -> Outcome:
         self.taken.batches += 1
         self.taken.accepted += accepted
         self.taken.rejected += len(rejected)
         return Outcome(accepted, sorted(rejected, key=lambda row: row.index))
-
-
-def _metadata(columns: Columns, keep: NDArray[np.bool_]) -> dict[str, bytes]:
-    """What describes the metrics of the rows that are kept: a refused row changes nothing."""
-    names = {columns.labels[at].name for at in np.unique(columns.label[keep]).tolist()}
-    return {name: raw for name, raw in columns.metadata.items() if name in names}
 
 
 def _reject(

@@ -6,14 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nowline.ingest.columns import Label
 from nowline.ingest.rules import label_fault
 
 texts = st.text(st.characters(codec="utf-8"), max_size=2_000)
 
 
 def fault(name: str = "a", tags: dict[str, str] | None = None) -> str | None:
-    return label_fault(Label(name, None, tags or {}))
+    return label_fault(name, tags or {})
 
 
 @pytest.mark.parametrize(
