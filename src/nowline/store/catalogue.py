@@ -14,7 +14,6 @@ on nothing but the order of the rows in the log: a series that was refused is re
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -25,6 +24,7 @@ from numpy.typing import NDArray
 from nowline.model.batch import Batch
 from nowline.model.partials import Ints
 from nowline.model.series import MetricType, SeriesKey
+from nowline.store.selections import Selections
 from nowline.store.tags import INCREASE, OVERFLOW, TagColumns, companion_key, sample_key
 
 _NEVER = 1 << 62
@@ -123,10 +123,13 @@ class Catalogue:
         self.revision = 0
         self._ids: dict[bytes, int] = {}
         self._types: dict[str, MetricType] = {}
+        self._numbers: dict[str, int] = {}
+        self._numbered: list[Metric] = []
+        self._metric_of = np.zeros(1024, np.int64)
         self._companion = np.full(1024, -1, np.int64)
         self._overflows: dict[int, Metric] = {}
         self._alone: set[int] = set()
-        self._selections = _Selections()
+        self._selections = Selections()
         self._unsaved_series: list[NewSeries] = []
         self._unsaved_metrics: set[str] = set()
         self._seen: set[str] = set()
@@ -145,12 +148,8 @@ class Catalogue:
             return np.empty(0, np.int64)
         if self._alone:
             self._accompany()
-            self._selections = _Selections()
-        ids = np.fromiter(
-            (self._id(key, batch.types[i]) for i, key in enumerate(batch.keys)),
-            np.int64,
-            len(batch.keys),
-        )
+            self._selections = Selections()
+        ids = self._ids_of(batch)
         self._see(batch, ids)
         self._describe(batch.metadata)
         return ids[batch.series]
@@ -240,6 +239,13 @@ class Catalogue:
         self._unsaved_metrics, self._unsaved_series = set(), []
         return metrics, series
 
+    def _ids_of(self, batch: Batch) -> Ints:
+        """The id of each key of the batch."""
+        known = list(map(self._ids.get, batch.keys))
+        if None in known:
+            known = list(map(self._id, batch.keys, batch.types))
+        return np.array(known, np.int64)
+
     def _id(self, key: bytes, kind: MetricType) -> int:
         known = self._ids.get(key)
         if known is not None:
@@ -288,12 +294,20 @@ class Catalogue:
         if series >= len(self._companion):
             more = np.full(max(len(self._companion), series), -1, np.int64)
             self._companion = np.concatenate((self._companion, more))
+            self._metric_of = np.concatenate((self._metric_of, np.zeros_like(more)))
         self.keys[series] = key
+        self._metric_of[series] = self._number_of(metric)
         self._ids[key.encode()] = series
         if INCREASE in key.tags:
             self._pair(self._ids.get(sample_key(key).encode()), series)
         else:
             self._list(series, key, metric)
+
+    def _number_of(self, metric: Metric) -> int:
+        number = self._numbers.setdefault(metric.name, len(self._numbered))
+        if number == len(self._numbered):
+            self._numbered.append(metric)
+        return number
 
     def _list(self, series: int, key: SeriesKey, metric: Metric) -> None:
         metric.series.append(series)
@@ -333,14 +347,15 @@ class Catalogue:
         return Selection(series[order], group[order], tags)
 
     def _see(self, batch: Batch, ids: Ints) -> None:
-        first = np.full(len(ids), _NEVER, np.int64)
-        last = np.zeros(len(ids), np.int64)
-        np.minimum.at(first, batch.series, batch.time)
-        np.maximum.at(last, batch.series, batch.time)
-        for series, earliest, latest in zip(
-            ids.tolist(), first.tolist(), last.tolist(), strict=True
-        ):
-            metric = self.metrics[self.keys[series].name]
+        """Move the times when the metrics of these rows were seen."""
+        numbers, of_key = np.unique(self._metric_of[ids], return_inverse=True)
+        of_row = of_key[batch.series]
+        first, last = np.full(len(numbers), _NEVER), np.zeros(len(numbers), np.int64)
+        np.minimum.at(first, of_row, batch.time)
+        np.maximum.at(last, of_row, batch.time)
+        seen = zip(numbers.tolist(), first.tolist(), last.tolist(), strict=True)
+        for number, earliest, latest in seen:
+            metric = self._numbered[number]
             if earliest < metric.first_seen:
                 metric.first_seen = earliest
                 self._change(metric)
@@ -359,37 +374,6 @@ class Catalogue:
         self.revision += 1
         metric.revision = self.revision
         self._unsaved_metrics.add(metric.name)
-
-
-_Question = tuple[str, tuple[tuple[str, tuple[str, ...]], ...], tuple[str, ...], bool]
-
-
-class _Selections:
-    """The selections asked for last, each as of a number of series of its metric."""
-
-    _MOST = 256
-    # 32 MB.
-    _MOST_SERIES = 2_000_000
-
-    def __init__(self) -> None:
-        self._kept: OrderedDict[_Question, tuple[int, Selection]] = OrderedDict()
-        self._series = 0
-
-    def get(self, question: _Question, count: int) -> Selection | None:
-        kept = self._kept.get(question)
-        if kept is None or kept[0] != count:
-            return None
-        self._kept.move_to_end(question)
-        return kept[1]
-
-    def put(self, question: _Question, count: int, selection: Selection) -> None:
-        if old := self._kept.pop(question, None):
-            self._series -= len(old[1].series)
-        self._kept[question] = (count, selection)
-        self._series += len(selection.series)
-        while len(self._kept) > self._MOST or self._series > self._MOST_SERIES:
-            _, (_, oldest) = self._kept.popitem(last=False)
-            self._series -= len(oldest.series)
 
 
 _NOTHING = Selection(np.empty(0, np.int64), np.empty(0, np.int64), [])
