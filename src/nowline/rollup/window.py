@@ -14,6 +14,7 @@ import numpy as np
 from nowline.model.partials import Floats, Ints, Partials, fold
 from nowline.model.query import SECOND_MS
 from nowline.rollup.cells import Cells
+from nowline.rollup.revision import concatenate, empty
 from nowline.store.base import Rows
 from nowline.store.catalogue import Selection
 
@@ -90,6 +91,23 @@ class Windows:
     def fresh(self) -> list[Fresh]:
         """The rows that were folded and may not be in the store yet, oldest first."""
         return list(self._fresh)
+
+    def unstored(self, most_rows: int) -> tuple[Rows, int]:
+        """The oldest rows that `forget` was not told to be in the store.
+
+        Args:
+            most_rows: Stop when there are so many; what was folded at once is given at once.
+
+        Returns:
+            The rows, and the log's offset up to which they are all.
+        """
+        taken: list[Fresh] = []
+        for fresh in self._fresh:
+            if most_rows <= 0:
+                return _rows(taken), int(taken[-1].offset[-1])
+            taken.append(fresh)
+            most_rows -= len(fresh.time)
+        return _rows(taken), self.offset
 
     def on_late(self, listener: Callable[[Ints], None]) -> None:
         """Tell the listener which series got rows from before the windows.
@@ -187,14 +205,12 @@ class Windows:
         self._cells.add(cells if held.all() else cells.where(held))
 
 
+def _rows(fresh: list[Fresh]) -> Rows:
+    return concatenate(empty(), *(Rows(each.series, each.time, each.value) for each in fresh))
+
+
 def _with(rows: Rows, more: Rows | None) -> Rows:
-    if more is None or not len(more.time):
-        return rows
-    return Rows(
-        np.concatenate((rows.series, more.series)),
-        np.concatenate((rows.time, more.time)),
-        np.concatenate((rows.value, more.value)),
-    )
+    return rows if more is None or not len(more.time) else concatenate(rows, more)
 
 
 def _is_done_with(change: Change, changes_before: int, stored: int) -> bool:

@@ -31,6 +31,8 @@ _CHANGES_MS = 90 * SECOND_MS
 _MOST_CELLS = 2_000_000
 _FEWEST_SECONDS_MS = 5 * SECOND_MS
 _READ_BYTES = 8 << 20
+# In one append; the rows that were read at once stay together.
+_MOST_ROWS = 400_000
 # Rows become visible to queries from the windows at once; the store may gather this long.
 _GATHER_S = 0.5
 _LATENESS_MS = 5 * SECOND_MS
@@ -107,7 +109,8 @@ class WindowWorker:
 class StoreWriter:
     """Appends the log's rows to the store, and forgets windows that are safe there.
 
-    The log keeps its records until the store has them on disk.
+    The rows are those that the windows were folded from, so the log is read once. It keeps its
+    records until the store has them on disk.
     """
 
     def __init__(
@@ -161,7 +164,7 @@ class StoreWriter:
         The store is never ahead of them: what it tells the other reader of the log about samples
         is then nothing that this one has yet to read.
         """
-        while gathered := await self._gather():
+        while gathered := self._gather():
             if not await self._until_done(partial(self._append, gathered)):
                 return
             await self._bus.commit(STORE_GROUP, self._durable)
@@ -218,20 +221,18 @@ class StoreWriter:
         await self._store.append(append)
         await self._bus.commit(STORE_GROUP, await self._store.flush())
 
-    async def _gather(self) -> Append | None:
+    def _gather(self) -> Append | None:
         """The samples to append next, which stay the same until that is done."""
         if self._gathered:
             return self._gathered
-        read = await self._bus.read(self.offset, _READ_BYTES)
-        records = [record for record in read if record.offset <= self._windows.offset]
-        if not records:
+        if self._windows.offset <= self.offset:
             return None
-        rows = _rows([Batch.decode(record.blob) for record in records], self._catalogue)
+        rows, offset = self._windows.unstored(_MOST_ROWS)
         self._catalogue.count_overflow(rows.series)
         closed = (self._clock.now_ms() - _LATENESS_MS) // MINUTE_MS * MINUTE_MS
         metrics, new = self._catalogue.take_unsaved(with_seen=closed > self._closed_before)
         self._closed_before = closed
-        self._gathered = Append(rows, metrics, new, self._bus.id, records[-1].offset, closed)
+        self._gathered = Append(rows, metrics, new, self._bus.id, offset, closed)
         return self._gathered
 
     async def _append(self, gathered: Append) -> None:

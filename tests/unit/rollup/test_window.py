@@ -214,6 +214,26 @@ def test_fresh_rows_are_dropped_when_the_store_has_all_of_a_fold() -> None:
     assert len(before) == 2
 
 
+@given(st.lists(batches, max_size=12), st.integers(1, 30), st.integers(0, 12))
+def test_unstored_rows_are_given_once_each_in_order(
+    taken: list[list[Row]], most_rows: int, empty_ones: int
+) -> None:
+    windows = Windows(START)
+    for offset, batch in enumerate(taken, start=1):
+        fold(windows, batch, offset=offset)
+    # Batches without rows at the end of the log count as read too.
+    windows.offset += empty_ones
+    given_rows: list[tuple[int, int, float]] = []
+    stored = 0
+    while windows.offset > stored:
+        found, stored = windows.unstored(most_rows)
+        columns_found = (found.series.tolist(), found.time.tolist(), found.value.tolist())
+        given_rows += zip(*columns_found, strict=True)
+        windows.forget(START, 0, stored)
+    assert given_rows == [(row.series, row.time, row.value) for batch in taken for row in batch]
+    assert stored == len(taken) + empty_ones
+
+
 def test_increases_are_rows_of_their_series_but_not_fresh() -> None:
     windows = Windows(START)
     samples, increases = [Row(0, START, 5.0)], [Row(1, START, 2.0), Row(1, START + 3_000, -1.0)]
