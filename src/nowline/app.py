@@ -44,6 +44,7 @@ from nowline.errors import NowlineError
 from nowline.ingest.activity import Activity
 from nowline.ingest.dedupe import Repeats
 from nowline.ingest.masking import Masker
+from nowline.ingest.histograms import Otlp
 from nowline.ingest.protobuf import ProtobufDecoders
 from nowline.ingest.repeats import Once, StoredPast
 from nowline.ingest.service import Ingest
@@ -236,6 +237,7 @@ class _Flow:
     windows: Windows
     ingest: Ingest
     once: Once
+    otlp: Otlp
     window_worker: WindowWorker
     store_writer: StoreWriter
     upkeep: Upkeep
@@ -270,13 +272,16 @@ class _Flow:
         worker.on_fold(hub.news)
         keep_ms = _ms(max(settings.retention.values()))
         ingest = Ingest(bus, catalogue, clock, keep_ms)
+        past = StoredPast(store, catalogue, bus, lambda: writer.offset)
+        once = Once(ingest, past)
         return cls(
             bus=bus,
             store=store,
             catalogue=catalogue,
             windows=windows,
             ingest=ingest,
-            once=Once(ingest, StoredPast(store, catalogue, bus, lambda: writer.offset)),
+            once=once,
+            otlp=Otlp(once, past),
             window_worker=worker,
             store_writer=writer,
             upkeep=Upkeep(store, clock),
@@ -386,6 +391,7 @@ def _services(  # noqa: PLR0913, PLR0917 - all that routes work with
         backups=backups,
         ingest=flow.ingest,
         once=flow.once,
+        otlp=flow.otlp,
         protobuf=ProtobufDecoders(),
         engine=flow.engine,
         activity=acts.activity,

@@ -29,6 +29,7 @@ from nowline.api import (
     live,
     metrics,
     operations,
+    otlp,
     page,
     prometheus,
     store,
@@ -46,6 +47,7 @@ from nowline.auth.service import Auth
 from nowline.backup.service import Backups
 from nowline.collect.requests import RequestStats, observe_requests
 from nowline.ingest.activity import Activity
+from nowline.ingest.histograms import Otlp
 from nowline.ingest.protobuf import ProtobufDecoders
 from nowline.ingest.repeats import Once
 from nowline.ingest.service import Ingest
@@ -68,6 +70,7 @@ _MODULES = (
     activity,
     lines,
     prometheus,
+    otlp,
     metrics,
     kpis,
     dashboards,
@@ -84,6 +87,7 @@ _BY_NAME = (
     "ingest",
     "kpis",
     "once",
+    "otlp",
     "page",
     "present",
     "protobuf",
@@ -107,6 +111,7 @@ class Services:
     present: Present
     history: History
     once: Once
+    otlp: Otlp
     protobuf: ProtobufDecoders
     engine: Engine
     kpis: Kpis

@@ -54,6 +54,7 @@ _REFUSALS = {
     ("/api/v1/activity/stats", "get"): (400,),
     **{(path, "post"): (429, 503, 507) for path in LINES},
     ("/api/v1/prom/write", "post"): (429, 503, 507),
+    ("/v1/metrics", "post"): (429, 503),
     ("/api/v1/metrics/query", "post"): (422, 503),
     ("/api/v1/metrics/query/batch", "post"): (503,),
     ("/api/v1/metrics", "get"): (400,),

@@ -58,15 +58,30 @@ _TASK = {
         "context": {"type": "object"},
     },
 }
+_BINARY = {"type": "string", "format": "binary"}
 _WRITE_REQUEST = {
     "required": True,
     "content": {
         "application/x-protobuf": {
-            "schema": {
-                "type": "string",
-                "format": "binary",
-                "description": "A WriteRequest of remote write 1.0, packed with snappy.",
-            }
+            "schema": _BINARY
+            | {"description": "A WriteRequest of remote write 1.0, packed with snappy."}
+        }
+    },
+}
+_EXPORT = {
+    "type": "object",
+    "properties": {"resourceMetrics": {"type": "array", "items": {"type": "object"}}},
+    "description": "An ExportMetricsServiceRequest of opentelemetry-proto.",
+}
+_EXPORTED = {
+    "type": "object",
+    "properties": {
+        "partialSuccess": {
+            "type": "object",
+            "properties": {
+                "rejectedDataPoints": {"type": "string", "description": "How many."},
+                "errorMessage": {"type": "string"},
+            },
         }
     },
 }
@@ -115,6 +130,18 @@ def describe_ingest(paths: dict[str, Any]) -> None:
     remote_write = paths["/api/v1/prom/write"]["post"]
     remote_write["requestBody"] = _WRITE_REQUEST
     remote_write["responses"]["204"] = {"description": "Durable."}
+    export = paths["/v1/metrics"]["post"]
+    export["requestBody"] = _either("", _EXPORT) | {"required": True}
+    export["responses"]["200"] = _either(
+        "Durable, except for the data points that are counted.", _EXPORTED
+    )
+
+
+def _either(text: str, schema: dict[str, Any]) -> dict[str, Any]:
+    """A body or an answer that may be JSON of that schema, or protobuf."""
+    told = json_content(text, schema)
+    told["content"]["application/x-protobuf"] = {"schema": _BINARY}
+    return told
 
 
 def _batch(name: str, row: dict[str, Any]) -> dict[str, Any]:

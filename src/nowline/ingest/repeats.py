@@ -20,7 +20,7 @@ from nowline.bus.base import Log
 from nowline.errors import Code, NowlineError
 from nowline.ingest.columns import Columns
 from nowline.ingest.service import Ingest, Outcome
-from nowline.model.partials import Ints
+from nowline.model.partials import Floats, Ints
 from nowline.model.query import DAY_MS
 from nowline.model.series import MetricType
 from nowline.store.base import Rows, Store
@@ -106,6 +106,11 @@ class StoredPast:
             rows = await self._store.rows_of(np.unique(ids[of_day]), first, last + 1)
             there[of_day] = _among(ids[of_day], time[of_day], rows)
         return there
+
+    async def values(self, key: bytes, start: int, end: int) -> Floats:
+        """The values of a series from `start` to before `end`, epoch milliseconds."""
+        ids = self._catalogue.find([key])
+        return (await self._store.rows_of(ids[ids >= 0], start, end)).value
 
 
 class Once:

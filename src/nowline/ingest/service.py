@@ -112,7 +112,10 @@ class Ingest:
             return columns
         of = dict(zip(places.tolist(), faults, strict=True))
         bad = np.isin(columns.label, [at for at, fault in of.items() if fault])
-        for index, at in zip(columns.index[bad].tolist(), columns.label[bad].tolist(), strict=True):
+        # Many rows may come from one point of the batch.
+        indices, first = np.unique(columns.index[bad], return_index=True)
+        label = columns.label[bad][first]
+        for index, at in zip(indices.tolist(), label.tolist(), strict=True):
             rejected.append(Rejected(index, str(of[at])))
         return columns.where(~bad)
 
@@ -164,7 +167,8 @@ class Ingest:
 def _reject(
     columns: Columns, chosen: NDArray[np.bool_], error: str, rejected: list[Rejected]
 ) -> None:
-    rejected.extend(Rejected(index, error) for index in columns.index[chosen].tolist())
+    indices = np.unique(columns.index[chosen]).tolist()
+    rejected.extend(Rejected(index, error) for index in indices)
 
 
 def _columns(points: Sequence[Point], now_ms: int) -> Columns:

@@ -1,0 +1,43 @@
+"""What the page about sending data shows for each protocol works as it stands."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+
+from asking import ask, counted
+from running import INGEST_KEY, Server
+
+PAGE = (Path(__file__).parents[2] / "docs/send-data.md").read_text(encoding="utf-8")
+
+
+def block(kind: str, server: Server) -> str:
+    """The block of that kind, for this server and its key."""
+    (found,) = re.findall(rf"^```{kind}\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    told = str(found).replace("http://127.0.0.1:8000", server.url)
+    return told.replace("YOUR_INGEST_KEY", INGEST_KEY)
+
+
+def run(script: str) -> None:
+    """Run it in a shell, where `python` is this one."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        ["/bin/sh", "-eu", "-c", script],
+        env={**os.environ, "PATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_opentelemetry(server: Server, reader: httpx.Client) -> None:
+    run(f"{block('sh otlp', server)}\npython - <<'END'\n{block('python otlp', server)}END\n")
+    assert counted(reader, "checkout.duration", 1) == 1
+    (point,) = ask(reader, "orders", aggregation="sum", group_by=["service.name", "country"])
+    assert (point["value"], point["tags"]) == (1, {"service.name": "shop", "country": "it"})
