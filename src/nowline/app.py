@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-import uvicorn
 import uvloop
 
 from nowline import __version__
@@ -29,6 +28,7 @@ from nowline.api import dashboards
 from nowline.api.exposition import Parts, Telemetry
 from nowline.api.live import Live
 from nowline.api.page import Page
+from nowline.api.server import Served, Server
 from nowline.auth.service import Auth
 from nowline.backup.service import Backups
 from nowline.backup.staging import Sources
@@ -72,9 +72,6 @@ from nowline.store.shared import Position
 if TYPE_CHECKING:
     from nowline.store.redis import RedisCache
 
-_GRACE_S = 5
-_WEBSOCKET_MESSAGE_BYTES = 64 << 10
-
 log = logging.getLogger(__name__)
 
 
@@ -102,54 +99,16 @@ async def _serve(settings: Settings) -> None:
     with DirectoryLock.acquire(settings.data_dir) as lock:
         listener = _listen(settings)
         address = _address(settings.host, listener)
-        async with _running(settings, SystemClock()) as running:
-            server = _Server(running, lock, address)
+        async with _running(settings, SystemClock()) as served:
+            server = Server(served, lock, address)
             loop = asyncio.get_running_loop()
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, server.stop)
             await server.serve(sockets=[listener])
 
 
-@dataclass(frozen=True, slots=True)
-class _Running:
-    """What the HTTP server serves, and what it closes first when it stops."""
-
-    app: transport.App
-    hub: Hub
-    auth: Auth
-
-
-class _Server(uvicorn.Server):
-    """uvicorn, which says when it is ready and lets the live streams go when it stops."""
-
-    def __init__(self, running: _Running, lock: DirectoryLock, address: str) -> None:
-        super().__init__(_uvicorn(running.app))
-        self._running = running
-        self._lock = lock
-        self._address = address
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Any:  # noqa: ANN401 - the signals are handled by `serve`
-        """Leave the signals alone."""
-        yield
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begin to listen, then say so."""
-        await super().startup(sockets)
-        self._lock.announce(self._address)
-        token = await self._running.auth.setup_token()
-        print(f"Nowline {__version__} listening on {self._address}", flush=True)  # noqa: T201
-        if token is not None:
-            print(f"Set up the first admin at {self._address}/setup#token={token}", flush=True)  # noqa: T201
-
-    def stop(self) -> None:
-        """Take no more connections, end the streams, answer what was asked."""
-        self._running.hub.close()
-        self.should_exit = True
-
-
 @contextlib.asynccontextmanager
-async def _running(settings: Settings, clock: Clock) -> AsyncIterator[_Running]:
+async def _running(settings: Settings, clock: Clock) -> AsyncIterator[Served]:
     """Everything behind the HTTP server; on the way out, closed in the opposite order."""
     async with contextlib.AsyncExitStack() as stack:
         bus = await open_log(settings.bus_url, settings.data_dir)
@@ -182,7 +141,7 @@ async def _running(settings: Settings, clock: Clock) -> AsyncIterator[_Running]:
         collecting = run_every_second(_samples(settings, requests), flow.ingest, clock)
         await stack.enter_async_context(_background(collecting))
         await stack.enter_async_context(_background(*_following(settings, flow.ingest, clock)))
-        yield _Running(app, flow.hub, auth)
+        yield Served(app, flow.hub, auth)
 
 
 async def _open_store(settings: Settings) -> Store:
@@ -472,21 +431,3 @@ def _listen(settings: Settings) -> socket.socket:
 def _address(host: str, listener: socket.socket) -> str:
     shown = f"[{host}]" if ":" in host else host
     return f"http://{shown}:{listener.getsockname()[1]}"
-
-
-def _uvicorn(app: transport.App) -> uvicorn.Config:
-    return uvicorn.Config(
-        app,
-        http="httptools",
-        ws="websockets-sansio",
-        ws_max_size=_WEBSOCKET_MESSAGE_BYTES,
-        # Frames are shared by all readers; a context per connection would undo that (FANOUT).
-        ws_per_message_deflate=False,
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        backlog=4096,
-        timeout_keep_alive=75,
-        timeout_graceful_shutdown=_GRACE_S,
-    )

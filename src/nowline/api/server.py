@@ -1,0 +1,75 @@
+"""The HTTP server: uvicorn, as Nowline needs it."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from dataclasses import dataclass
+from typing import Any
+
+import uvicorn
+
+from nowline import __version__
+from nowline.auth.service import Auth
+from nowline.live import transport
+from nowline.live.hub import Hub
+from nowline.lock import DirectoryLock
+
+_GRACE_S = 5
+_WEBSOCKET_MESSAGE_BYTES = 64 << 10
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What the server serves, and what it closes first when it stops."""
+
+    app: transport.App
+    hub: Hub
+    auth: Auth
+
+
+class Server(uvicorn.Server):
+    """uvicorn, which says when it is ready and lets the live streams go when it stops."""
+
+    def __init__(self, served: Served, lock: DirectoryLock, address: str) -> None:
+        super().__init__(_uvicorn(served.app))
+        self._served = served
+        self._lock = lock
+        self._address = address
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Any:  # noqa: ANN401 - the signals are handled by `serve`
+        """Leave the signals alone."""
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to listen, then say so."""
+        await super().startup(sockets)
+        self._lock.announce(self._address)
+        token = await self._served.auth.setup_token()
+        print(f"Nowline {__version__} listening on {self._address}", flush=True)  # noqa: T201
+        if token is not None:
+            print(f"Set up the first admin at {self._address}/setup#token={token}", flush=True)  # noqa: T201
+
+    def stop(self) -> None:
+        """Take no more connections, end the streams, answer what was asked."""
+        self._served.hub.close()
+        self.should_exit = True
+
+
+def _uvicorn(app: transport.App) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http="httptools",
+        ws="websockets-sansio",
+        ws_max_size=_WEBSOCKET_MESSAGE_BYTES,
+        # Frames are shared by all readers; a context per connection would undo that (FANOUT).
+        ws_per_message_deflate=False,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        backlog=4096,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=_GRACE_S,
+    )
