@@ -65,9 +65,9 @@ class World:
         self.catalogue = Catalogue()
         await store.load(self.catalogue)
         self.offset = await store.offset(bus.id)
-        ingest = Ingest(bus, self.catalogue, SetClock(NOW), KEEP_MS)
+        self.ingest = Ingest(bus, self.catalogue, SetClock(NOW), KEEP_MS)
         self.past = StoredPast(store, self.catalogue, bus, lambda: self.offset)
-        self.once = Once(ingest, self.past)
+        self.once = Once(self.ingest, self.past)
         # A server has in its store what the log has before it opens its doors.
         await self.put_away()
 

@@ -39,12 +39,13 @@ from nowline.collect.host import HostCollector
 from nowline.collect.requests import RequestStats
 from nowline.collect.schedule import Sample, run_every_second
 from nowline.collect.server import ProcessCollector
+from nowline.collect.statsd import StatsdListener
 from nowline.config import ConfigError, Settings, signing_key
 from nowline.errors import NowlineError
 from nowline.ingest.activity import Activity
 from nowline.ingest.dedupe import Repeats
-from nowline.ingest.masking import Masker
 from nowline.ingest.histograms import Otlp
+from nowline.ingest.masking import Masker
 from nowline.ingest.protobuf import ProtobufDecoders
 from nowline.ingest.repeats import Once, StoredPast
 from nowline.ingest.service import Ingest
@@ -71,6 +72,7 @@ from nowline.store.shared import Position
 
 if TYPE_CHECKING:
     from nowline.store.redis import RedisCache
+
 
 log = logging.getLogger(__name__)
 
@@ -138,10 +140,22 @@ async def _running(settings: Settings, clock: Clock) -> AsyncIterator[Served]:
         await stack.enter_async_context(flow.running())
         await stack.enter_async_context(acts.running())
         await stack.enter_async_context(_background(auth.watch(), flow.hub.run()))
+        if flow.statsd is not None and settings.statsd_port is not None:
+            await _enter_statsd(stack, flow.statsd, settings.statsd_port)
         collecting = run_every_second(_samples(settings, requests), flow.ingest, clock)
         await stack.enter_async_context(_background(collecting))
         await stack.enter_async_context(_background(*_following(settings, flow.ingest, clock)))
         yield Served(app, flow.hub, auth)
+
+
+async def _enter_statsd(
+    stack: contextlib.AsyncExitStack, statsd: StatsdListener, port: int
+) -> None:
+    try:
+        await stack.enter_async_context(statsd.listening(port))
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ConfigError(f"NOWLINE_STATSD_PORT: cannot listen on port {port}: {reason}") from error
 
 
 async def _open_store(settings: Settings) -> Store:
@@ -197,6 +211,7 @@ class _Flow:
     ingest: Ingest
     once: Once
     otlp: Otlp
+    statsd: StatsdListener | None
     window_worker: WindowWorker
     store_writer: StoreWriter
     upkeep: Upkeep
@@ -241,6 +256,7 @@ class _Flow:
             ingest=ingest,
             once=once,
             otlp=Otlp(once, past),
+            statsd=None if settings.statsd_port is None else StatsdListener(ingest),
             window_worker=worker,
             store_writer=writer,
             upkeep=Upkeep(store, clock),
@@ -340,6 +356,7 @@ def _services(  # noqa: PLR0913, PLR0917 - all that routes work with
         activity=acts.activity,
         configurations=configurations,
         shared=flow.shared,
+        statsd=flow.statsd,
     )
     templates = dashboards.load()
     watched = {name: dashboards.wanted(template) for name, template in templates.items()}

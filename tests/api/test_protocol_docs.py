@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -11,15 +12,16 @@ from pathlib import Path
 import httpx
 
 from asking import ask, counted
+from free_port import free_port
 from running import INGEST_KEY, Server
 
 PAGE = (Path(__file__).parents[2] / "docs/send-data.md").read_text(encoding="utf-8")
 
 
-def block(kind: str, server: Server) -> str:
-    """The block of that kind, for this server and its key."""
+def block(kind: str, url: str = "") -> str:
+    """The block of that kind, for a server there and its key."""
     (found,) = re.findall(rf"^```{kind}\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
-    told = str(found).replace("http://127.0.0.1:8000", server.url)
+    told = str(found).replace("http://127.0.0.1:8000", url)
     return told.replace("YOUR_INGEST_KEY", INGEST_KEY)
 
 
@@ -37,7 +39,18 @@ def run(script: str) -> None:
 
 
 def test_opentelemetry(server: Server, reader: httpx.Client) -> None:
-    run(f"{block('sh otlp', server)}\npython - <<'END'\n{block('python otlp', server)}END\n")
+    run(f"{block('sh otlp', server.url)}\npython - <<'END'\n{block('python otlp')}END\n")
     assert counted(reader, "checkout.duration", 1) == 1
     (point,) = ask(reader, "orders", aggregation="sum", group_by=["service.name", "country"])
     assert (point["value"], point["tags"]) == (1, {"service.name": "shop", "country": "it"})
+
+
+def test_statsd(tmp_path: Path) -> None:
+    port = free_port(socket.SOCK_DGRAM)
+    with Server(tmp_path / "data", NOWLINE_STATSD_PORT=str(port)) as server:
+        script = block("python statsd").replace("8125", str(port))
+        run(f"python - <<'END'\n{script}END\n")
+        with server.alice() as alice:
+            assert counted(alice, "checkout.time", 1) == 1
+            (point,) = ask(alice, "orders", aggregation="sum", group_by=["country"])
+            assert (point["value"], point["tags"]) == (1, {"country": "it"})

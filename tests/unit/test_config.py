@@ -316,21 +316,6 @@ def test_effective_rows_say_value_and_origin(tmp_path: Path) -> None:
     assert rows["NOWLINE_SECRET_KEY"] == ("********", str(tmp_path / "secret.key"))
 
 
-@pytest.mark.parametrize(
-    ("variable", "value", "text"),
-    [
-        ("NOWLINE_STATSD_PORT", "8125", "StatsD is not available yet"),
-    ],
-)
-def test_start_refuses_what_is_not_there_yet(
-    tmp_path: Path, variable: str, value: str, text: str
-) -> None:
-    settings = load({variable: value}, {"data_dir": str(tmp_path / "data")})
-    with pytest.raises(ConfigError, match=f"^{variable}: {text}"):
-        prepare(settings)
-    assert not (tmp_path / "data").exists()
-
-
 def test_data_folder_is_the_owners_alone(tmp_path: Path) -> None:
     settings = load({}, {"data_dir": str(tmp_path / "a" / "b")})
     prepare(settings)

@@ -46,6 +46,21 @@ class SharedState(Protocol):
     def is_up(self) -> bool: ...  # noqa: D102
 
 
+class StatsdState(Protocol):
+    """What came in by StatsD."""
+
+    @property
+    def lines(self) -> int: ...  # noqa: D102
+
+    @property
+    def malformed(self) -> int: ...  # noqa: D102
+
+    @property
+    def dropped(self) -> int: ...  # noqa: D102
+
+    lost: int
+
+
 @dataclass(frozen=True, slots=True)
 class Parts:
     """The parts that are asked."""
@@ -64,6 +79,7 @@ class Parts:
     activity: Activity
     configurations: Configurations
     shared: SharedState | None = None
+    statsd: StatsdState | None = None
 
 
 class Telemetry(Collector):
@@ -105,6 +121,8 @@ class Telemetry(Collector):
         yield _counter("nowline_ingest_rejected_rows", "Rows refused.", taken.rejected)
         repeated = self._parts.once.repeated
         yield _counter("nowline_ingest_repeated_rows", "Rows sent again, left out.", repeated)
+        if (statsd := self._parts.statsd) is not None:
+            yield from _statsd(statsd)
 
     def _events(self) -> Iterator[Metric]:
         counted, state = self._parts.activity.counted, self._parts.events.state()
@@ -175,6 +193,13 @@ class Telemetry(Collector):
         yield _counter(
             "nowline_live_skipped_frames", "Frames merged for slow readers.", state.skipped
         )
+
+
+def _statsd(state: StatsdState) -> Iterator[Metric]:
+    yield _counter("nowline_statsd_lines", "Lines that came by StatsD.", state.lines)
+    yield _counter("nowline_statsd_malformed_lines", "Lines not understood.", state.malformed)
+    yield _counter("nowline_statsd_dropped_lines", "Lines there was no room for.", state.dropped)
+    yield _counter("nowline_statsd_lost_rows", "Rows that the log did not take.", state.lost)
 
 
 def _caches(tallies: Mapping[str, Tally], shared: SharedState | None) -> Iterator[Metric]:

@@ -134,9 +134,8 @@ def prepare(settings: Settings) -> None:
     """Make the data folder, mode 0700, if it is missing.
 
     Raises:
-        ConfigError: It cannot be made, or a setting asks for what this version cannot do.
+        ConfigError: It cannot be made.
     """
-    _refuse_unavailable(settings)
     try:
         settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
@@ -243,12 +242,6 @@ def _retention(text: str) -> Mapping[str, timedelta]:
 
 def _default_data_dir() -> Path:
     return platformdirs.user_data_path("nowline", appauthor=False)
-
-
-def _refuse_unavailable(settings: Settings) -> None:
-    """Stop at what is well formed but not yet part of this version, rather than ignore it."""
-    if settings.statsd_port is not None:
-        _refuse("statsd_port", "StatsD is not available yet in this version; leave it unset")
 
 
 def _refuse(name: str, message: str) -> NoReturn:
