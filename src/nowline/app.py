@@ -58,6 +58,7 @@ from nowline.query.configurations import Configurations
 from nowline.query.engine import Engine
 from nowline.query.kpi import Kpis
 from nowline.query.watches import Watches
+from nowline.rollup.dead_letters import DeadLetters
 from nowline.rollup.increases import Increases
 from nowline.rollup.upkeep import Upkeep
 from nowline.rollup.window import Windows
@@ -365,6 +366,7 @@ def _services(  # noqa: PLR0913, PLR0917 - all that routes work with
         documents=documents,
         store=flow.store,
         backups=backups,
+        dead_letters=DeadLetters(flow.bus, documents, clock),
         ingest=flow.ingest,
         once=flow.once,
         otlp=flow.otlp,

@@ -10,34 +10,29 @@ import argparse
 import asyncio
 import gc
 import os
-import re
 import sys
 from contextlib import asynccontextmanager
-from enum import Enum
 from getpass import getpass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from nowline import __version__, config, logs
+from nowline.commands.arguments import choices, duration, member_of, rate, seed
 from nowline.errors import Code, NowlineError, invalid
 from nowline.lock import LockedError, address_of
 from nowline.model.user import Role, Scope
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
-    from datetime import timedelta
 
     from nowline.model.user import User
 
     Commands: TypeAlias = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001
     Command: TypeAlias = Callable[[argparse.Namespace], int | None]
 
-T = TypeVar("T", bound=Enum)
-
 FAILED: Final = 1
 MISUSED: Final = 2
 INTERRUPTED: Final = 130
-_HIGHEST_RATE: Final = 100_000
 _OVERRIDES: Final = ("host", "port", "data_dir")
 
 
@@ -184,6 +179,31 @@ def restore(arguments: argparse.Namespace) -> None:
         _say(f"What was there is now in {path}.")
 
 
+def list_dead_letters(arguments: argparse.Namespace) -> None:
+    """Print the batches that could not be taken in."""
+    from nowline.commands import dead_letters
+
+    found = dead_letters.list_all(_settings(arguments))
+    for line in [dead_letters.json(found)] if arguments.json else dead_letters.table(found):
+        _say(line)
+
+
+def replay_dead_letters(arguments: argparse.Namespace) -> None:
+    """Have batches taken in once more."""
+    from nowline.commands import dead_letters
+
+    chosen = dead_letters.choose(arguments.ids, everything=arguments.all)
+    _note(f"Replayed {dead_letters.replay(_settings(arguments), chosen):,}.")
+
+
+def drop_dead_letters(arguments: argparse.Namespace) -> None:
+    """Delete batches for good."""
+    from nowline.commands import dead_letters
+
+    chosen = dead_letters.choose(arguments.ids, everything=arguments.all)
+    _note(f"Dropped {dead_letters.drop(_settings(arguments), chosen):,}.")
+
+
 def doctor(arguments: argparse.Namespace) -> int:
     """Check the installation and tell what the store keeps."""
     from nowline.commands.doctor import examine
@@ -216,6 +236,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_demo(commands)
     _add_backup(commands)
     _add_restore(commands)
+    _add_dead_letters(commands)
     _add_doctor(commands)
     _add(commands, "config", show_config, "print the effective settings and their origin")
     _add_key(commands)
@@ -248,19 +269,17 @@ def _add_demo(commands: Commands) -> None:
     command.add_argument("--url", help="the server; the one of the data folder if not given")
     command.add_argument("--key", help="an ingest key; without --url, one for this run is made")
     command.add_argument(
-        "--rate", type=_rate, default=20.0, metavar="N", help="API calls per second on average"
+        "--rate", type=rate, default=20.0, metavar="N", help="API calls per second on average"
     )
     command.add_argument(
         "--backfill",
-        type=_duration,
+        type=duration,
         metavar="DURATION",
         help="first send this much of the past, such as 7d",
     )
+    command.add_argument("--duration", type=duration, help="stop after this time; by default never")
     command.add_argument(
-        "--duration", type=_duration, help="stop after this time; by default never"
-    )
-    command.add_argument(
-        "--seed", type=_seed, default=1, metavar="N", help="which shop; one seed is always the same"
+        "--seed", type=seed, default=1, metavar="N", help="which shop; one seed is always the same"
     )
 
 
@@ -279,6 +298,21 @@ def _add_restore(commands: Commands) -> None:
     )
 
 
+def _add_dead_letters(commands: Commands) -> None:
+    summary = "look after batches that could not be taken in, while a server runs or not"
+    group = commands.add_parser("dead-letters", help=summary, description=_sentence(summary))
+    nested = group.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    command = _add(nested, "list", list_dead_letters, "list them, and why they are there")
+    command.add_argument("--json", action="store_true", help="tell it as JSON")
+    for name, run, summary in (
+        ("replay", replay_dead_letters, "have them taken in once more"),
+        ("drop", drop_dead_letters, "delete them for good"),
+    ):
+        command = _add(nested, name, run, summary)
+        command.add_argument("ids", metavar="ID", nargs="*", help="which ones")
+        command.add_argument("--all", action="store_true", help="all of them")
+
+
 def _add_doctor(commands: Commands) -> None:
     summary = "check this installation, and tell what is kept and what it costs"
     command = _add(commands, "doctor", doctor, summary)
@@ -292,11 +326,11 @@ def _add_key(commands: Commands) -> None:
     command.add_argument("name", metavar="NAME", help="what the key is for")
     command.add_argument(
         "--scope",
-        type=_member_of(Scope),
+        type=member_of(Scope),
         action="append",
         required=True,
         metavar="SCOPE",
-        help=f"what it may do: {_choices(Scope)}; may be repeated",
+        help=f"what it may do: {choices(Scope)}; may be repeated",
     )
 
 
@@ -308,48 +342,11 @@ def _add_user(commands: Commands) -> None:
     command.add_argument("email", metavar="EMAIL", help="the address to sign in with")
     command.add_argument(
         "--role",
-        type=_member_of(Role),
+        type=member_of(Role),
         required=True,
         metavar="ROLE",
-        help=f"one of {_choices(Role)}",
+        help=f"one of {choices(Role)}",
     )
-
-
-def _member_of(kind: type[T]) -> Callable[[str], T]:
-    def parse(text: str) -> T:
-        try:
-            return kind(text)
-        except ValueError as error:
-            raise argparse.ArgumentTypeError(f"{text!r} is none of {_choices(kind)}") from error
-
-    return parse
-
-
-def _rate(text: str) -> float:
-    try:
-        rate = float(text)
-    except ValueError:
-        rate = 0.0
-    if not 0 < rate <= _HIGHEST_RATE:
-        raise argparse.ArgumentTypeError(f"must be above 0 and at most {_HIGHEST_RATE}")
-    return rate
-
-
-def _seed(text: str) -> int:
-    if not re.fullmatch(r"[0-9]{1,18}", text):
-        raise argparse.ArgumentTypeError("must be a whole number of at most 18 digits")
-    return int(text)
-
-
-def _duration(text: str) -> timedelta:
-    try:
-        return config.parse_duration(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-
-
-def _choices(kind: type[Enum]) -> str:
-    return ", ".join(member.value for member in kind)
 
 
 def _sentence(summary: str) -> str:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import os
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from asking import accept, counted
 from commands import content, run
+from nowline.bus.base import DeadLetter
+from nowline.bus.logfile import LogFile
+from redis_server import durable_redis, own_redis
 from running import Server
 
 
@@ -75,6 +79,35 @@ def test_what_is_wrong_is_named(data_dir: Path) -> None:
     assert found.keys() == {"data folder", "signing key", "documents", "log", "store"}
     assert f"chmod 700 {data_dir}" in found["data folder"]
     assert f"chmod 600 {data_dir}/secret.key" in found["signing key"]
+
+
+def log_check(folder: Path, **settings: str) -> tuple[str, str]:
+    done = run(folder, "doctor", "--json", **settings)
+    checks = json.loads(done.stdout)["checks"]
+    return next((c["status"], c["detail"]) for c in checks if c["name"] == "log")
+
+
+def test_dead_letters_are_a_warning(data_dir: Path) -> None:
+    with Server(data_dir) as server:
+        assert server.stop() == 0
+    with closing(LogFile(data_dir / "log.sqlite")) as file:
+        file.bury(DeadLetter(7, "store", "why", 1, None, 1), b"x")
+    status, detail = log_check(data_dir)
+    assert status == "warning"
+    assert detail.endswith("1 dead letters: see `nowline dead-letters list`")
+
+
+def test_what_a_log_in_redis_promises_is_told(data_dir: Path) -> None:
+    with Server(data_dir, NOWLINE_BUS_URL=own_redis().url) as server:
+        with server.client() as client:
+            (warning,) = client.get("/readyz").raise_for_status().json()["warnings"]
+        assert "appendonly no: " in warning
+        status, detail = log_check(data_dir, NOWLINE_BUS_URL=own_redis().url)
+        assert (status, "appendonly no: " in detail) == ("warning", True)
+        status, detail = log_check(data_dir, NOWLINE_BUS_URL=durable_redis().url)
+        assert (status, "appendfsync always: " in detail) == ("ok", True)
+        status, detail = log_check(data_dir, NOWLINE_BUS_URL="redis://127.0.0.1:1")
+        assert (status, "does not answer" in detail) == ("failure", True)
 
 
 def test_a_clock_behind_the_data_is_told(data_dir: Path) -> None:

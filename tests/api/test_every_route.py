@@ -19,7 +19,7 @@ OPENAPI = json.loads((resources.files("nowline.api") / "openapi.json").read_byte
 PUBLIC_PAGES = {"/", "/setup", "/d/{dashboard}", "/explore", "/kpis", "/settings", "/assets/{name}"}
 # These check the cookie or token that they are sent by themselves.
 OWN_CREDENTIAL = {"/api/auth/refresh", "/api/auth/logout", "/api/auth/setup", "/api/auth/login"}
-FOR_ADMINS = re.compile(r"/api/v1/(users|keys|audit|backup|store)")
+FOR_ADMINS = re.compile(r"/api/v1/(users|keys|audit|backup|store|dead-letters)")
 FOR_SENDERS = re.compile(r"/api/v1/ingest/|(/api/v1|/api/v2)?/write$|/api/v1/prom/|/v1/metrics$")
 FOR_EDITORS = re.compile(r"(post|put|delete) /api/v1/kpis")
 

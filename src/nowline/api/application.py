@@ -21,6 +21,7 @@ from nowline.api import (
     auth,
     backup,
     dashboards,
+    dead_letters,
     events,
     ingest,
     keys,
@@ -54,6 +55,7 @@ from nowline.ingest.service import Ingest
 from nowline.live.transport import App, expose_transport
 from nowline.query.engine import Engine
 from nowline.query.kpi import Kpis
+from nowline.rollup.dead_letters import DeadLetters
 from nowline.store.base import Store
 from nowline.store.documents import Documents
 
@@ -61,6 +63,7 @@ _MODULES = (
     operations,
     store,
     backup,
+    dead_letters,
     auth,
     users,
     keys,
@@ -81,6 +84,7 @@ _BY_NAME = (
     "activity",
     "auth",
     "backups",
+    "dead_letters",
     "documents",
     "engine",
     "history",
@@ -106,6 +110,7 @@ class Services:
     documents: Documents
     store: Store
     backups: Backups
+    dead_letters: DeadLetters
     ingest: Ingest
     activity: Activity
     present: Present

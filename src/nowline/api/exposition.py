@@ -98,11 +98,19 @@ class Telemetry(Collector):
     def fault(self) -> str | None:
         """Which part does not work, None if all do."""
         parts = self._parts
+        if fault := parts.bus.state().fault:
+            return f"log: {fault}."
+        if parts.store_writer.failures and parts.store_writer.has_unburied:
+            return "log: no more dead letters can be kept; replay or drop some."
         if parts.store_writer.failures:
             return "store: it refuses appends; accepted rows wait in the log."
         if parts.bus.head - parts.store_writer.offset > _MOST_BEHIND:
             return "store: it is far behind the log."
         return None
+
+    def warnings(self) -> tuple[str, ...]:
+        """What the parts work with and do not promise, a sentence each."""
+        return self._parts.bus.state().warnings
 
     def collect(self) -> Iterator[Metric]:
         """The families; called by the registry."""
@@ -133,15 +141,22 @@ class Telemetry(Collector):
         yield _gauge("nowline_activity_bytes", "Their size on disk.", state.bytes_on_disk)
 
     def _bus(self) -> Iterator[Metric]:
-        state = self._parts.bus.state()
+        bus = self._parts.bus
+        state = bus.state()
         yield _counter("nowline_log_records", "Records appended to the log.", state.head)
         yield _gauge("nowline_log_pending_bytes", "Bytes not yet on disk.", state.pending_bytes)
-        lag = GaugeMetricFamily(
-            "nowline_log_lag_records", "Records a consumer group has yet to read.", labels=["group"]
-        )
-        lag.add_metric(["store"], state.head - self._parts.store_writer.offset)
-        lag.add_metric(["windows"], state.head - self._parts.window_worker.offset)
-        yield lag
+        yield _by_group("nowline_log_depth_records", "Records held for a group.", state.depth)
+        read = {
+            "store": self._parts.store_writer.offset,
+            "windows": self._parts.window_worker.offset,
+        }
+        records = {group: state.head - offset for group, offset in read.items()}
+        yield _by_group("nowline_log_lag_records", "Records a group has yet to read.", records)
+        seconds = {group: bus.waiting_s(offset) for group, offset in read.items()}
+        yield _by_group("nowline_log_lag_seconds", "Age of the oldest of them.", seconds)
+        dead = {"store": 0} | state.dead
+        yield _by_group("nowline_dead_letters", "Batches that could not be taken in.", dead)
+        yield _gauge("nowline_dead_letters_bytes", "Size of those batches.", state.dead_bytes)
 
     def _store(self) -> Iterator[Metric]:
         state = self._parts.store.state()
@@ -252,6 +267,13 @@ def _levels(levels: Mapping[Level, LevelState]) -> Iterator[Metric]:
 
 def _by_level(name: str, text: str) -> GaugeMetricFamily:
     return GaugeMetricFamily(f"nowline_store_level_{name}", text, labels=["level"])
+
+
+def _by_group(name: str, text: str, values: Mapping[str, float]) -> Metric:
+    gauge = GaugeMetricFamily(name, text, labels=["group"])
+    for group, value in values.items():
+        gauge.add_metric([group], value)
+    return gauge
 
 
 def _counter(name: str, text: str, value: float) -> Metric:

@@ -24,6 +24,14 @@ class Health(msgspec.Struct, frozen=True):
     version: str
 
 
+class Readiness(msgspec.Struct, frozen=True, omit_defaults=True):
+    """That every part works, which version it is, and what is not promised, if anything."""
+
+    status: str
+    version: str
+    warnings: tuple[str, ...] = ()
+
+
 @get("/healthz", opt={"action": Action.PUBLIC}, tags=["operations"])
 async def healthz() -> Health:
     """Whether the process answers at all."""
@@ -31,12 +39,12 @@ async def healthz() -> Health:
 
 
 @get("/readyz", opt={"action": Action.PUBLIC}, tags=["operations"])
-async def readyz(telemetry: NamedDependency[Telemetry]) -> Health:
+async def readyz(telemetry: NamedDependency[Telemetry]) -> Readiness:
     """Whether every part works; 503 names the part that does not."""
     fault = telemetry.fault()
     if fault:
         raise NowlineError(Code.UNAVAILABLE, fault, retry_after_s=2)
-    return Health("ready", __version__)
+    return Readiness("ready", __version__, telemetry.warnings())
 
 
 @get("/metrics", opt={"action": Action.READ}, tags=["operations"])

@@ -9,6 +9,8 @@ from pathlib import Path
 
 _SEQUENCE = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'records'"
 
+_HAS_LETTERS = "SELECT count(*) FROM sqlite_master WHERE name = 'dead_letters'"
+
 
 @dataclass(frozen=True, slots=True)
 class LogSummary:
@@ -19,12 +21,14 @@ class LogSummary:
         head: The newest offset ever given.
         records: How many records it holds.
         fault: What is wrong with the file, None if nothing is.
+        letters: How many dead letters it holds.
     """
 
     id: str
     head: int
     records: int
     fault: str | None
+    letters: int = 0
 
 
 def copy(source: Path, target: Path) -> str:
@@ -73,7 +77,14 @@ def summarize(file: Path) -> LogSummary:
         (verdict,) = db.execute("PRAGMA quick_check(1)").fetchone()
         (records,) = db.execute("SELECT count(*) FROM records").fetchone()
         (head,) = db.execute(_SEQUENCE).fetchone()
-        return LogSummary(_identity(db), head, records, None if verdict == "ok" else verdict)
+        fault = None if verdict == "ok" else verdict
+        return LogSummary(_identity(db), head, records, fault, _letters(db))
+
+
+def _letters(db: sqlite3.Connection) -> int:
+    # A log of before there were any gets their table at the next start.
+    (has_table,) = db.execute(_HAS_LETTERS).fetchone()
+    return int(db.execute("SELECT count(*) FROM dead_letters").fetchone()[0]) if has_table else 0
 
 
 def _identity(db: sqlite3.Connection) -> str:

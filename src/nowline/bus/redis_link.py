@@ -10,6 +10,7 @@ import random
 import secrets
 import socket
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from redis.asyncio import Redis
@@ -70,7 +71,7 @@ class Link:
         self._url = url
         self._holder = holder
         self._lease_s = lease_s
-        self._writer, self._reader = _client(url), _client(url)
+        self._writer, self._reader = connect(url), connect(url)
         where = self._writer.connection_pool.connection_kwargs
         self.name = f"{where.get('host')}:{where.get('port', 6379)}"
         self.promise = Promise("", is_safe=False)
@@ -208,7 +209,7 @@ class Link:
         """Begin a session on new connections, with what it found out about this Redis."""
         async with self._turn:
             await self._disconnect()
-            self._writer, self._reader = _client(self._url), _client(self._url)
+            self._writer, self._reader = connect(self._url), connect(self._url)
             self.promise = await self._ask_promise()
             self._session = secrets.token_hex(8)
             name = f"{socket.gethostname()} (pid {os.getpid()})"
@@ -230,23 +231,9 @@ class Link:
                 await self._run(self._writer, redis_scripts.APPEND, again)
 
     async def _ask_promise(self) -> Promise:
-        info: dict[str, Any] = {}
-        for section in ("server", "persistence", "memory"):
-            info |= await self._command(self._writer.info, section) or {}
-        config: dict[str, str] = {}
-        for setting in _SETTINGS:
-            config |= await self._command(self._writer.config_get, setting) or {}
-        return promise_of(info, config or None)
-
-    async def _command(self, command: Callable[[str], Any], argument: str) -> Any:  # noqa: ANN401
-        """The answer to a command; None where this user may not give it."""
         try:
-            return await command(argument)
-        except ResponseError as error:
-            if _is_not_now(error):
-                raise self._gone(error) from error
-            return None
-        except (LostError, SlowError, OSError) as error:
+            return await ask_promise(self._writer)
+        except (RedisError, OSError) as error:
             raise self._gone(error) from error
 
     async def _run(self, client: Redis, script: str, arguments: Sequence[Argument]) -> Any:  # noqa: ANN401
@@ -288,6 +275,25 @@ class Link:
             await client.aclose()
 
 
+async def ask_promise(client: Redis) -> Promise:
+    """What a Redis promises.
+
+    Raises:
+        NowlineError: It cannot hold a log.
+        RedisError: It does not answer.
+        OSError: It cannot be reached.
+    """
+    info: dict[str, Any] = {}
+    for section in ("server", "persistence", "memory"):
+        info |= await client.info(section)
+    config: dict[str, str] = {}
+    with suppress(ResponseError):
+        for setting in _SETTINGS:
+            told = await client.config_get(setting)
+            config |= {str(name): str(value) for name, value in told.items()}
+    return promise_of(info, config if len(config) == len(_SETTINGS) else None)
+
+
 async def _evaluate(client: Redis, script: str, arguments: Sequence[Argument]) -> Any:  # noqa: ANN401
     digest = hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest()
     keys = redis_scripts.KEYS
@@ -297,7 +303,8 @@ async def _evaluate(client: Redis, script: str, arguments: Sequence[Argument]) -
         return await client.eval(script, len(keys), *keys, *arguments)
 
 
-def _client(url: str) -> Redis:
+def connect(url: str) -> Redis:
+    """A client with a connection of its own, of which nothing is tried twice."""
     client: Redis = Redis.from_url(
         url,
         single_connection_client=True,

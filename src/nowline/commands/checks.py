@@ -103,7 +103,9 @@ def documents(settings: Settings) -> Check:
 
 
 def log(settings: Settings) -> Check:
-    """The log is sound, and the store keeps up with it."""
+    """The log is sound, keeps what it is told, and has no dead letters."""
+    if not settings.bus_url.startswith("memory:"):
+        return _log_in_redis(settings.bus_url)
     path = Sources.of(settings.data_dir, settings.store_path).log
     if not path.exists():
         return Check("log", Status.OK, "is made at the first start")
@@ -112,9 +114,10 @@ def log(settings: Settings) -> Check:
     except sqlite3.Error as error:
         return Check("log", Status.FAILURE, f"{path}: {error}")
     if found.fault:
-        return Check("log", Status.FAILURE, f"{path} is damaged ({found.fault}): restore a backup")
+        rest = "the next start sets it aside and goes on with what can be read of it"
+        return Check("log", Status.FAILURE, f"{path} is damaged ({found.fault}): {rest}")
     detail = f"{path}, sound, {found.records:,} of {found.head:,} records held"
-    return Check("log", Status.OK, detail)
+    return _with_letters(Check("log", Status.OK, detail), found.letters)
 
 
 def open_files(_settings: Settings) -> Check:
@@ -153,6 +156,26 @@ def size(count: int) -> str:
     units = ("B", "kB", "MB", "GB", "TB")
     power = min(len(units) - 1, max(0, (len(str(abs(count))) - 1) // 3))
     return f"{count:,} B" if not power else f"{count / 1000**power:,.1f} {units[power]}"
+
+
+def _log_in_redis(url: str) -> Check:
+    # As in the server: its driver is loaded where it is used.
+    from nowline.bus.redis_look import look  # noqa: PLC0415
+
+    try:
+        found = look(url)
+    except NowlineError as error:
+        return Check("log", Status.FAILURE, error.detail)
+    status = Status.OK if found.promise.is_safe else Status.WARNING
+    detail = f"in Redis, {found.records:,} records held; {found.promise.text}"
+    return _with_letters(Check("log", status, detail), found.letters)
+
+
+def _with_letters(check: Check, letters: int) -> Check:
+    if not letters:
+        return check
+    detail = f"{check.detail}; {letters:,} dead letters: see `nowline dead-letters list`"
+    return Check(check.name, Status.WARNING, detail)
 
 
 def _documents(path: Path) -> tuple[str | None, str]:

@@ -53,6 +53,11 @@ class Increases:
         samples = where(rows, self._is_sample(rows.series))
         self._totals.restore(samples, start, len(self._catalogue.keys))
 
+    def start_again(self, rows: Rows, start: int) -> None:
+        """As `restore`, but forget first what the store was not given after all."""
+        self._totals = Totals()
+        self.restore(rows, start)
+
     async def of(self, rows: Rows) -> Rows:
         """The rows of companions that these rows make; nothing is remembered if it fails."""
         is_sample = self._is_sample(rows.series)

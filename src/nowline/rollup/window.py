@@ -54,6 +54,13 @@ class Fresh:
     value: Floats
     offset: Ints
 
+    def after(self, offset: int) -> Fresh:
+        """Only the rows of batches after this offset."""
+        at = int(np.searchsorted(self.offset, offset, side="right"))
+        if not at:
+            return self
+        return Fresh(self.series[at:], self.time[at:], self.value[at:], self.offset[at:])
+
 
 @dataclass(frozen=True, slots=True)
 class _Late:
@@ -68,12 +75,13 @@ class Windows:
 
     Every row with a time of `start` or later that was folded is in here; older rows are the
     store's. A late row older than that leaves only its `Change`. `offset` is the log's offset up to
-    which everything was folded.
+    which everything was folded but for the records at `gaps`, which could not be.
     """
 
     def __init__(self, start: int) -> None:
         self.start = start
         self.offset = 0
+        self.gaps: list[int] = []
         self.position = 0
         self._cells = Cells()
         self._changes: deque[Change] = deque()
@@ -92,10 +100,11 @@ class Windows:
         """The rows that were folded and may not be in the store yet, oldest first."""
         return list(self._fresh)
 
-    def unstored(self, most_rows: int) -> tuple[Rows, int]:
-        """The oldest rows that `forget` was not told to be in the store.
+    def unstored(self, after: int, most_rows: int) -> tuple[Rows, int]:
+        """The oldest rows that are not in the store.
 
         Args:
+            after: The log's offset up to which the store has everything.
             most_rows: Stop when there are so many; what was folded at once is given at once.
 
         Returns:
@@ -105,8 +114,9 @@ class Windows:
         for fresh in self._fresh:
             if most_rows <= 0:
                 return _rows(taken), int(taken[-1].offset[-1])
-            taken.append(fresh)
-            most_rows -= len(fresh.time)
+            newer = fresh.after(after)
+            taken += [newer] if len(newer.time) else []
+            most_rows -= len(newer.time)
         return _rows(taken), self.offset
 
     def on_late(self, listener: Callable[[Ints], None]) -> None:
@@ -188,6 +198,7 @@ class Windows:
             self._forgotten = self._changes.popleft().position
         while self._fresh and self._fresh[0].offset[-1] <= stored:
             self._fresh.popleft()
+        self.gaps = [offset for offset in self.gaps if offset > stored]
         while self._late and self._late[0].offset <= stored:
             self._tell(self._late.popleft().series)
 

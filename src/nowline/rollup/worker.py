@@ -9,17 +9,15 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-import numpy as np
-
 from nowline.bus.base import Log, Record
 from nowline.clock import Clock
-from nowline.model.batch import Batch
 from nowline.model.query import MINUTE_MS, SECOND_MS
 from nowline.rollup.increases import Increases
+from nowline.rollup.intake import Fault, take_in
 from nowline.rollup.revision import concatenate, empty
 from nowline.rollup.window import Windows
 from nowline.store.base import Append, Rows, Store
-from nowline.store.catalogue import Catalogue
+from nowline.store.catalogue import Catalogue, Metric, NewSeries
 
 STORE_GROUP = "store"
 # A little over the five minutes that a page shows by default, so that its first picture and
@@ -31,7 +29,6 @@ _CHANGES_MS = 90 * SECOND_MS
 _MOST_CELLS = 2_000_000
 _FEWEST_SECONDS_MS = 5 * SECOND_MS
 _READ_BYTES = 8 << 20
-# In one append; the rows that were read at once stay together.
 _MOST_ROWS = 400_000
 # Rows become visible to queries from the windows at once; the store may gather this long.
 _GATHER_S = 0.5
@@ -85,17 +82,19 @@ class WindowWorker:
 
     async def _fold(self, records: list[Record]) -> None:
         """Fold what was read in one go: a fold costs much the same for one row as for thousands."""
-        batches = [Batch.decode(record.blob) for record in records]
-        rows = _rows(batches, self._catalogue)
+        taken = take_in(records, self._catalogue)
+        rows = taken.rows
         increases = await self._increases_of(rows)
         self._windows.fold(
             rows.series,
             rows.time,
             rows.value,
-            received_ms=batches[-1].received_ms,
-            offset=np.repeat([record.offset for record in records], [len(b) for b in batches]),
+            received_ms=taken.received_ms,
+            offset=taken.offset,
             increases=increases,
         )
+        # What could not be taken in becomes a dead letter when the other reader comes to it.
+        self._windows.gaps += [fault.record.offset for fault in taken.faults]
         self._windows.offset = records[-1].offset
 
     async def _increases_of(self, rows: Rows) -> Rows:
@@ -109,8 +108,9 @@ class WindowWorker:
 class StoreWriter:
     """Appends the log's rows to the store, and forgets windows that are safe there.
 
-    The rows are those that the windows were folded from, so the log is read once. It keeps its
-    records until the store has them on disk.
+    The rows are those that the windows were folded from, so that the log is read once. It keeps
+    its records until the store has them on disk. A record that is damaged, or that the store
+    refuses again and again while it takes others, is read again, and becomes a dead letter.
     """
 
     def __init__(
@@ -130,11 +130,21 @@ class StoreWriter:
         self._clock = clock
         self._gathered: Append | None = None
         self._complete: Append | None = None
+        self._faults: list[Fault] = []
+        self._refused: dict[int, str] = {}
+        self._alone_until = 0
+        self._unsaved: tuple[list[Metric], list[NewSeries]] = ([], [])
         self._closed_before = 0
         self._durable = 0
         self._stopping = asyncio.Event()
+        self._error: Exception = RuntimeError()
         self.offset = 0
         self.failures = 0
+
+    @property
+    def has_unburied(self) -> bool:
+        """Whether records wait for becoming dead letters: it goes on with nothing before that."""
+        return bool(self._faults)
 
     async def start(self) -> None:
         """Find out how far this log is on disk."""
@@ -164,7 +174,7 @@ class StoreWriter:
         The store is never ahead of them: what it tells the other reader of the log about samples
         is then nothing that this one has yet to read.
         """
-        while gathered := self._gather():
+        while gathered := await self._gather():
             if not await self._until_done(partial(self._append, gathered)):
                 return
             await self._bus.commit(STORE_GROUP, self._durable)
@@ -193,6 +203,8 @@ class StoreWriter:
         while not await self._try(work):
             if self._stopping.is_set():
                 return False
+            if await self._set_apart():
+                return True
             delay = _RETRY_S[min(self.failures, len(_RETRY_S)) - 1]
             await self._either(asyncio.sleep(delay))
         return True
@@ -202,16 +214,46 @@ class StoreWriter:
             await work()
         except Exception as error:  # noqa: BLE001 - whatever it is, the rows stay in the log
             self.failures += 1
+            self._error = error
             log.warning("The store refused an append, failure %d: %s", self.failures, error)
             return False
         self.failures = 0
         return True
 
+    async def _set_apart(self) -> bool:
+        """Read what failed again: each record by itself, or without the one that is at fault.
+
+        Returns:
+            False if the store, and not one of the records, may be what is at fault.
+        """
+        gathered = self._gathered
+        if gathered is None or not self._is_of_the_rows(gathered):
+            return False
+        if not await self._try(self._start_again):
+            return False
+        if gathered.offset <= self._alone_until:
+            self._refused[gathered.offset] = f"the store refused it: {self._error}"
+        self._alone_until = max(self._alone_until, gathered.offset)
+        self._gathered = self._complete = None
+        self._unsaved = gathered.metrics, gathered.series
+        return True
+
+    async def _start_again(self) -> None:
+        """See that the store takes appends, and forget rows that it was not given after all."""
+        offset, closed = self.offset, self._closed_before
+        await self._store.append(Append(empty(), [], [], self._bus.id, offset, closed))
+        start = self._windows.start
+        self._increases.start_again(await self._store.rows_since(start), start)
+
+    def _is_of_the_rows(self, gathered: Append) -> bool:
+        has_tried = self.failures > len(_RETRY_S) or gathered.offset <= self._alone_until
+        return has_tried and len(gathered.rows.time) > 0 and self._store.blames_rows(self._error)
+
     async def _save_seen(self) -> None:
         """Write when the metrics were seen last, which appends do only once a minute."""
         if self.failures:
             return
-        metrics, series = self._catalogue.take_unsaved(with_seen=True)
+        metrics, series = self._take_unsaved(with_seen=True)
         closed = self._closed_before
         append = Append(empty(), metrics, series, self._bus.id, self.offset, closed)
         await self._try(partial(self._finish, append))
@@ -221,30 +263,62 @@ class StoreWriter:
         await self._store.append(append)
         await self._bus.commit(STORE_GROUP, await self._store.flush())
 
-    def _gather(self) -> Append | None:
+    async def _gather(self) -> Append | None:
         """The samples to append next, which stay the same until that is done."""
         if self._gathered:
             return self._gathered
         if self._windows.offset <= self.offset:
             return None
-        rows, offset = self._windows.unstored(_MOST_ROWS)
-        self._catalogue.count_overflow(rows.series)
+        rows, offset = await self._next_rows()
         closed = (self._clock.now_ms() - _LATENESS_MS) // MINUTE_MS * MINUTE_MS
-        metrics, new = self._catalogue.take_unsaved(with_seen=closed > self._closed_before)
+        metrics, new = self._take_unsaved(with_seen=closed > self._closed_before)
         self._closed_before = closed
         self._gathered = Append(rows, metrics, new, self._bus.id, offset, closed)
         return self._gathered
 
+    async def _next_rows(self) -> tuple[Rows, int]:
+        """The rows that come next, and up to where in the log they are all.
+
+        The log is read again for them only where a record is to be set apart.
+        """
+        is_alone = self.offset < self._alone_until
+        if not is_alone and not self._windows.gaps:
+            return self._windows.unstored(self.offset, _MOST_ROWS)
+        read = await self._bus.read(self.offset, 1 if is_alone else _READ_BYTES)
+        records = [record for record in read if record.offset <= self._windows.offset]
+        taken = take_in(records, self._catalogue, self._refused)
+        self._faults = taken.faults
+        return taken.rows, records[-1].offset
+
+    def _take_unsaved(self, *, with_seen: bool) -> tuple[list[Metric], list[NewSeries]]:
+        """What is new in the catalogue, and what was in an append that was given up."""
+        metrics, new = self._catalogue.take_unsaved(with_seen=with_seen)
+        before, series = self._unsaved
+        self._unsaved = [], []
+        return list({metric.name: metric for metric in (*before, *metrics)}.values()), series + new
+
     async def _append(self, gathered: Append) -> None:
         """Append with increases, which another attempt does not work out again."""
+        await self._bury()
         if self._complete is None:
             rows = concatenate(gathered.rows, await self._increases.of(gathered.rows))
             self._complete = replace(gathered, rows=rows)
         self._durable = await self._store.append(self._complete)
         self.offset = gathered.offset
+        self._catalogue.count_overflow(gathered.rows.series)
         self._gathered = self._complete = None
+        self._refused.clear()
         # At once: who asks from now on is to know of the late rows that are stored.
         self._forget()
+
+    async def _bury(self) -> None:
+        """Keep the records that cannot be taken in: before the store is said to be past them."""
+        while self._faults:
+            fault = self._faults[0]
+            letter = fault.letter(STORE_GROUP, self._clock.now_ms())
+            await self._bus.bury(letter, fault.record.blob)
+            log.error("Record %d of the log is a dead letter now: %s", letter.id, letter.reason)
+            self._faults.pop(0)
 
     def _forget(self) -> None:
         now = self._clock.now_ms()
@@ -253,15 +327,6 @@ class StoreWriter:
             reach = max(_FEWEST_SECONDS_MS, (now - self._windows.start) // 2)
         before = (now - reach) // SECOND_MS * SECOND_MS
         self._windows.forget(before, now - _CHANGES_MS, self.offset)
-
-
-def _rows(batches: list[Batch], catalogue: Catalogue) -> Rows:
-    """The rows of all batches, in order, with the ids of their series."""
-    return Rows(
-        np.concatenate([catalogue.resolve(batch) for batch in batches]),
-        np.concatenate([batch.time for batch in batches]),
-        np.concatenate([batch.value for batch in batches]),
-    )
 
 
 def window_start(now_ms: int) -> int:

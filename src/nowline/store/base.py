@@ -130,6 +130,13 @@ class Store(ABC):
             The log's offset up to which everything is on disk.
         """
 
+    def blames_rows(self, error: Exception) -> bool:
+        """Whether an append failed for what it holds: trying again will not help, leaving out may.
+
+        Everything else counts as a store that is down, for however long.
+        """
+        return isinstance(error, (ValueError, TypeError, LookupError, ArithmeticError))
+
     @abstractmethod
     async def flush(self) -> int:
         """Have everything that was appended on disk.

@@ -143,6 +143,10 @@ class PostgresStore(Store):
         self._append_seconds += time.perf_counter() - started
         return append.offset
 
+    def blames_rows(self, error: Exception) -> bool:
+        """As said, and where PostgreSQL finds a value wrong (SQLSTATE class 22)."""
+        return super().blames_rows(error) or isinstance(error, asyncpg.DataError)
+
     async def flush(self) -> int:
         """Nothing is left to be done: each append was a transaction."""
         return self._progress.offset

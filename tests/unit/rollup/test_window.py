@@ -226,12 +226,23 @@ def test_unstored_rows_are_given_once_each_in_order(
     given_rows: list[tuple[int, int, float]] = []
     stored = 0
     while windows.offset > stored:
-        found, stored = windows.unstored(most_rows)
+        found, stored = windows.unstored(stored, most_rows)
         columns_found = (found.series.tolist(), found.time.tolist(), found.value.tolist())
         given_rows += zip(*columns_found, strict=True)
         windows.forget(START, 0, stored)
     assert given_rows == [(row.series, row.time, row.value) for batch in taken for row in batch]
     assert stored == len(taken) + empty_ones
+
+
+def test_of_a_fold_that_is_stored_in_part_the_rest_is_unstored() -> None:
+    windows = Windows(START)
+    rows = [Row(0, START, 1.0), Row(0, START, 2.0), Row(1, START, 3.0)]
+    windows.fold(*columns(rows), received_ms=0, offset=np.array([1, 1, 2]))
+    fold(windows, [Row(2, START, 4.0)], offset=3)
+    found, stored = windows.unstored(1, 1)
+    assert (found.value.tolist(), stored) == ([3.0], 2)
+    found, stored = windows.unstored(2, 10)
+    assert (found.value.tolist(), stored) == ([4.0], 3)
 
 
 def test_increases_are_rows_of_their_series_but_not_fresh() -> None:

@@ -9,11 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from nowline.bus import grouped
 from nowline.bus.embedded import EmbeddedLog
 from nowline.model.batch import Batch
 from nowline.model.level import Level
 from nowline.model.query import DAY_MS, MINUTE_MS
 from nowline.model.series import MetricType, SeriesKey
+from nowline.rollup import worker
 from nowline.rollup.increases import Increases
 from nowline.rollup.window import Windows
 from nowline.rollup.worker import STORE_GROUP, StoreWriter, WindowWorker, window_start
@@ -21,21 +23,30 @@ from nowline.store.base import Append, Span
 from nowline.store.catalogue import Catalogue
 from nowline.store.embedded import EmbeddedStore
 from personas import SetClock
+from polling import eventually_async
 
 NOW = 30_000_000 * MINUTE_MS
 KEPT = dict.fromkeys(Level, 30 * DAY_MS)
 
 
+POISON = 13.0
+
+
 class RefusingStore(EmbeddedStore):
-    """A store whose disk takes nothing while `is_full`."""
+    """A store whose disk takes nothing while `is_full`, and that never takes some values."""
 
     is_full = False
+    is_broken = False
+    poison = POISON
     refused = 0
 
     async def append(self, append: Append) -> int:
         if self.is_full:
             self.refused += 1
             raise OSError("no space")
+        if self.is_broken or (append.rows.value == self.poison).any():
+            self.refused += 1
+            raise ValueError("13 is no number\nof mine")
         return await super().append(append)
 
 
@@ -79,6 +90,22 @@ class Flow:
             self.clock.now_ms(),
         )
         await self.bus.append(batch.encode())
+
+    async def take_in_values(self, *values: float, kind: MetricType = MetricType.GAUGE) -> None:
+        """One batch of samples a second apart, the newest now."""
+        rows = len(values)
+        batch = Batch(
+            [SeriesKey.of("m", {}).encode()],
+            [kind],
+            np.zeros(rows, np.uint32),
+            NOW - 1_000 * np.arange(rows, dtype=np.int64)[::-1],
+            np.array(values, np.float64),
+            self.clock.now_ms(),
+        )
+        await self.bus.append(batch.encode())
+
+    async def stored_values(self) -> list[float]:
+        return sorted((await self.store.rows_since(0)).value.tolist())
 
     async def write(self) -> None:
         """Everything that the log holds goes into the windows, and then into the store."""
@@ -242,3 +269,145 @@ async def test_a_new_log_is_read_from_its_beginning(tmp_path: Path) -> None:
     await second.write()
     assert await second.stored() == 4
     await second.close()
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between two tries there is no time to wait."""
+    monkeypatch.setattr(worker, "_RETRY_S", (0, 0, 0))
+
+
+async def test_a_damaged_record_becomes_a_dead_letter_and_the_others_go_on(flow: Flow) -> None:
+    await flow.take_in_values(1, 2)
+    whole = (await flow.bus.read(0, 1 << 20))[0].blob
+    damaged = whole[:-1] + bytes([whole[-1] ^ 1])
+    for blob in (damaged, b"", b"something else"):
+        await flow.bus.append(blob)
+    await flow.take_in_values(3)
+    await flow.write()
+    assert (flow.in_windows(), flow.worker.offset) == (3, 5)
+    assert (await flow.stored_values(), flow.writer.offset) == ([1, 2, 3], 5)
+    letters = flow.bus.dead_letters()
+    assert [(each.id, each.group, each.rows) for each in letters] == [
+        (2, "store", None),
+        (3, "store", None),
+        (4, "store", None),
+    ]
+    assert "fails its checksum" in letters[0].reason
+    assert "cannot be read any more" in letters[1].reason
+    assert [each.size for each in letters] == [len(damaged), 0, len(b"something else")]
+    assert {each.at for each in letters} == {NOW}
+    assert flow.writer.failures == 0
+
+
+async def test_only_damaged_records_are_passed_too(flow: Flow) -> None:
+    await flow.bus.append(b"no batch")
+    await flow.write()
+    assert (flow.writer.offset, flow.worker.offset) == (1, 1)
+    assert len(flow.bus.dead_letters()) == 1
+
+
+@pytest.mark.usefixtures("at_once")
+async def test_a_record_that_the_store_refuses_is_kept_apart_and_the_others_are_stored_once(
+    flow: Flow,
+) -> None:
+    for values in ((1.0, 2.0), (3.0, POISON), (4.0,), (POISON,), (5.0, 6.0)):
+        await flow.take_in_values(*values)
+    await flow.write()
+    assert await flow.stored_values() == [1, 2, 4, 5, 6]
+    letters = flow.bus.dead_letters()
+    assert [(each.id, each.rows) for each in letters] == [(2, 2), (4, 1)]
+    assert letters[0].reason == "the store refused it: 13 is no number of mine"
+    assert (flow.writer.offset, flow.writer.failures) == (5, 0)
+    # Three more tries of all together, and one of each by itself.
+    assert flow.store.refused == 4 + 2
+    await flow.take_in_values(7)
+    await flow.write()
+    assert await flow.stored_values() == [1, 2, 4, 5, 6, 7]
+
+
+@pytest.mark.usefixtures("at_once")
+async def test_the_catalogue_of_what_was_set_apart_is_stored_with_the_rest(flow: Flow) -> None:
+    await flow.take_in(NOW, name="first")
+    await flow.take_in_values(POISON)
+    await flow.take_in(NOW, name="last")
+    await flow.write()
+    await flow.store.flush()
+    loaded = Catalogue()
+    await flow.store.load(loaded)
+    assert set(loaded.metrics) >= {"first", "last"}
+    assert [key.name for key in loaded.keys] == [key.name for key in flow.catalogue.keys]
+
+
+@pytest.mark.usefixtures("at_once")
+async def test_increases_are_those_of_what_is_stored(flow: Flow) -> None:
+    for values in ((1.0, 4.0), (POISON,), (20.0,)):
+        await flow.take_in_values(*values, kind=MetricType.CUMULATIVE)
+        flow.clock.advance(5)
+    await flow.write()
+    series = flow.catalogue.select("m", {}, [], increases=True).series
+    found = await flow.store.rows_of(series, 0, 2 * NOW)
+    again = Increases(flow.store, flow.catalogue, flow.clock, KEPT[Level.RAW])
+    samples = await flow.store.rows_of(flow.catalogue.select("m", {}, []).series, 0, 2 * NOW)
+    expected = await again.of(samples)
+    assert sorted(samples.value.tolist()) == [1, 4, 20]
+    assert found.value.sum() == expected.value.sum() == 19
+
+
+@pytest.mark.usefixtures("at_once")
+@pytest.mark.parametrize("fault", ["is_full", "is_broken"])
+async def test_a_store_that_is_down_makes_no_dead_letters(flow: Flow, fault: str) -> None:
+    setattr(flow.store, fault, True)
+    await flow.take_in_values(1, 2)
+    await flow.worker.catch_up()
+    trying = asyncio.create_task(flow.writer.flush())
+
+    async def has_tried() -> bool:
+        return flow.store.refused > 20
+
+    assert await eventually_async(has_tried)
+    assert flow.writer.failures > 10
+    setattr(flow.store, fault, False)
+    await trying
+    assert flow.bus.dead_letters() == []
+    assert await flow.stored_values() == [1, 2]
+
+
+@pytest.mark.usefixtures("at_once")
+async def test_where_no_more_dead_letters_may_be_kept_the_log_keeps_the_record(
+    flow: Flow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(grouped, "MOST_DEAD", 1)
+    await flow.bus.append(b"no batch")
+    await flow.bus.append(b"none either")
+    await flow.take_in_values(1)
+    await flow.worker.catch_up()
+    trying = asyncio.create_task(flow.writer.flush())
+
+    async def has_tried() -> bool:
+        return flow.writer.failures > 5
+
+    assert await eventually_async(has_tried)
+    assert [each.id for each in flow.bus.dead_letters()] == [1]
+    assert (flow.writer.offset, await flow.stored_values()) == (0, [])
+    await flow.bus.drop(1)
+    await trying
+    assert [each.id for each in flow.bus.dead_letters()] == [2]
+    assert await flow.stored_values() == [1]
+
+
+@pytest.mark.usefixtures("at_once")
+async def test_a_replayed_record_is_stored_once_the_store_takes_it(
+    flow: Flow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await flow.take_in_values(1, POISON)
+    await flow.write()
+    await flow.bus.replay(1)
+    await flow.write()
+    # Nothing has changed: it is refused again, as another record.
+    assert [each.id for each in flow.bus.dead_letters()] == [2]
+    monkeypatch.setattr(flow.store, "poison", -1.0)
+    await flow.bus.replay(2)
+    await flow.write()
+    assert flow.bus.dead_letters() == []
+    assert await flow.stored_values() == [1, 13]
