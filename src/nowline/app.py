@@ -43,6 +43,7 @@ from nowline.collect.statsd import StatsdListener
 from nowline.config import ConfigError, Settings, signing_key
 from nowline.errors import NowlineError
 from nowline.ingest.activity import Activity
+from nowline.ingest.admission import Admission, AdmissionLimits
 from nowline.ingest.dedupe import Repeats
 from nowline.ingest.histograms import Otlp
 from nowline.ingest.masking import Masker
@@ -209,6 +210,7 @@ class _Flow:
     store: Store
     catalogue: Catalogue
     windows: Windows
+    admission: Admission
     ingest: Ingest
     once: Once
     otlp: Otlp
@@ -254,6 +256,7 @@ class _Flow:
             store=store,
             catalogue=catalogue,
             windows=windows,
+            admission=Admission(_admitted(settings)),
             ingest=ingest,
             once=once,
             otlp=Otlp(once, past),
@@ -280,7 +283,7 @@ class _Flow:
         """Follow the log; on the way out, store what it holds."""
         storing = asyncio.create_task(self.store_writer.run())
         storing.add_done_callback(_die_with)
-        async with _background(self.window_worker.run(), self.upkeep.run()):
+        async with _background(self.window_worker.run(), self.upkeep.run(), self.admission.run()):
             yield
             self.store_writer.stop()
             await storing
@@ -344,6 +347,7 @@ def _services(  # noqa: PLR0913, PLR0917 - all that routes work with
     configurations = Configurations(documents, clock)
     parts = Parts(
         bus=flow.bus,
+        admission=flow.admission,
         ingest=flow.ingest,
         once=flow.once,
         windows=flow.windows,
@@ -367,6 +371,7 @@ def _services(  # noqa: PLR0913, PLR0917 - all that routes work with
         store=flow.store,
         backups=backups,
         dead_letters=DeadLetters(flow.bus, documents, clock),
+        admission=flow.admission,
         ingest=flow.ingest,
         once=flow.once,
         otlp=flow.otlp,
@@ -395,6 +400,14 @@ def _kept(settings: Settings) -> dict[Level, int]:
 
 def _limits(settings: Settings) -> Limits:
     return Limits(series_per_metric=settings.max_series_per_metric, series=settings.max_series)
+
+
+def _admitted(settings: Settings) -> AdmissionLimits:
+    return AdmissionLimits(
+        requests_per_s=settings.ingest_requests_per_s,
+        bytes_per_s=settings.ingest_bytes_per_s,
+        held_bytes=settings.ingest_memory,
+    )
 
 
 def _samples(settings: Settings, requests: RequestStats) -> list[Sample]:

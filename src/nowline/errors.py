@@ -20,6 +20,7 @@ class Code(Enum):
     UNSUPPORTED = "unsupported"
     UNPROCESSABLE = "unprocessable"
     UPGRADE = "upgrade"
+    TOO_SLOW = "too_slow"
     LIMITED = "limited"
     UNAVAILABLE = "unavailable"
     DISK_FULL = "disk_full"

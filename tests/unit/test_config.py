@@ -54,6 +54,8 @@ def test_defaults_are_the_documented_ones(tmp_path: Path) -> None:
     assert settings.host_metrics is True
     assert settings.statsd_port is None
     assert settings.webhook_allow == ()
+    assert (settings.ingest_requests_per_s, settings.ingest_bytes_per_s) == (None, None)
+    assert settings.ingest_memory == 256 << 20
     assert (settings.max_series_per_metric, settings.max_series) == (10_000, 1_000_000)
     assert settings.retention == {
         "raw": timedelta(days=30),
@@ -168,6 +170,9 @@ def test_file_takes_tables_types_of_its_own(tmp_path: Path) -> None:
             {"NOWLINE_MAX_SERIES_PER_METRIC": "1000000001"},
             "NOWLINE_MAX_SERIES_PER_METRIC: must be a whole number from 1 to 1000000000",
         ),
+        ({"NOWLINE_INGEST_MEMORY": ""}, "NOWLINE_INGEST_MEMORY: must be a whole number from 1"),
+        ({"NOWLINE_INGEST_BYTES_PER_S": "1MB"}, "NOWLINE_INGEST_BYTES_PER_S: must be a whole"),
+        ({"NOWLINE_INGEST_REQUESTS_PER_S": "0"}, "NOWLINE_INGEST_REQUESTS_PER_S: must be a whole"),
         ({"NOWLINE_SECRET_KEY": ""}, "NOWLINE_SECRET_KEY: must have at least 32 bytes"),
         ({"NOWLINE_SECRET_KEY": "k" * 31}, "NOWLINE_SECRET_KEY: must have at least 32 bytes"),
         ({"NOWLINE_INGEST_KEY": "a b"}, "NOWLINE_INGEST_KEY: must be printable ASCII"),

@@ -48,6 +48,7 @@ from nowline.auth.service import Auth
 from nowline.backup.service import Backups
 from nowline.collect.requests import RequestStats, observe_requests
 from nowline.ingest.activity import Activity
+from nowline.ingest.admission import Admission
 from nowline.ingest.histograms import Otlp
 from nowline.ingest.protobuf import ProtobufDecoders
 from nowline.ingest.repeats import Once
@@ -111,6 +112,7 @@ class Services:
     store: Store
     backups: Backups
     dead_letters: DeadLetters
+    admission: Admission
     ingest: Ingest
     activity: Activity
     present: Present
@@ -153,7 +155,7 @@ def application(services: Services) -> App:
     """The routes with what surrounds every request: its transport, its headers, its count."""
     app = routes(services)
     streams = {route.path for route in app.routes if isinstance(route, ASGIRoute)}
-    direct = answer_directly(app, services.auth, _named(services))
+    direct = answer_directly(app, services.auth, _named(services), services.admission)
     secured = secure_headers(answer_head(direct, streams=streams))
     return expose_transport(observe_requests(secured, services.requests))
 

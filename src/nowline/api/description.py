@@ -24,6 +24,7 @@ _WHEN = {
     401: "No valid credential was sent.",
     403: "The credential does not allow this.",
     404: "There is no such thing, or not for this caller.",
+    408: "The body came in too slowly.",
     409: "It contradicts what is there.",
     413: "The body is too large.",
     415: "The body's type or encoding is not known.",
@@ -254,6 +255,8 @@ def _refuse(operation: dict[str, Any], action: Action, more: tuple[int, ...]) ->
         statuses |= {401, 403}
     if "requestBody" in operation:
         statuses |= {400, 413, 415}
+    if action is Action.INGEST:
+        statuses |= {408, 429, 503, 507}
     if any(parameter["in"] == "path" for parameter in operation.get("parameters", ())):
         statuses |= {400}
     responses = operation["responses"]

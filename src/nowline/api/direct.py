@@ -19,26 +19,38 @@ from litestar.enums import ScopeType
 from litestar.handlers import HTTPRouteHandler
 from litestar.routes import HTTPRoute
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
+from litestar.utils.path import normalize_path
 
 from nowline.api.body import JsonRequest
 from nowline.api.guard import admit
 from nowline.api.problems import problem_bytes
+from nowline.api.sent import HOLD
+from nowline.auth.policy import Action
 from nowline.auth.service import Auth
+from nowline.ingest.admission import Admission
 
 _TAKES_BODY: Final = "data"
 _TAKES_REQUEST: Final = "request"
 
 
-def answer_directly(app: Litestar, auth: Auth, services: Mapping[str, object]) -> ASGIApp:
+def answer_directly(
+    app: Litestar, auth: Auth, services: Mapping[str, object], admission: Admission
+) -> ASGIApp:
     """Wrap the application so that its direct routes are answered without it.
 
     Args:
         app: The application.
         auth: Tells who asks.
         services: What handlers may ask for by name.
+        admission: Lets in what is sent to doors.
     """
+
+    def direct(handler: HTTPRouteHandler) -> _Direct:
+        is_door = handler.opt["action"] is Action.INGEST
+        return _Door(handler, services, admission) if is_door else _Direct(handler, services)
+
     routes = {
-        (str(method), route.path): _Direct(handler, services)
+        (str(method), route.path): direct(handler)
         for route in app.routes
         if isinstance(route, HTTPRoute)
         for method, (handler, _) in route.route_handler_map.items()
@@ -48,6 +60,10 @@ def answer_directly(app: Litestar, auth: Auth, services: Mapping[str, object]) -
     async def answered(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == ScopeType.HTTP:
             route = routes.get((scope["method"], scope["path"]))
+            if route is None:
+                # To the framework, more slashes are the same address.
+                scope["path"] = normalize_path(scope["path"])
+                route = routes.get((scope["method"], scope["path"]))
             if route is not None:
                 await route.answer(scope, receive, send, auth)
                 return
@@ -99,6 +115,27 @@ class _Direct:
             given[_TAKES_BODY] = await request.json()
         found: Response[bytes | None] = await self._call(**given)
         return found
+
+
+class _Door(_Direct):
+    """A route where rows come in: its body is held within the limits until it is answered.
+
+    Args:
+        handler: As the framework has it.
+        services: What it may ask for by name.
+        admission: The limits.
+    """
+
+    def __init__(
+        self, handler: HTTPRouteHandler, services: Mapping[str, object], admission: Admission
+    ) -> None:
+        super().__init__(handler, services)
+        self._admission = admission
+
+    async def _response(self, scope: HTTPScope, receive: Receive, send: Send) -> Response[Any]:
+        with self._admission.admit(scope["state"]["principal"].id) as hold:
+            scope["state"][HOLD] = hold
+            return await super()._response(scope, receive, send)
 
 
 def _content_type(response: Response[Any]) -> str:

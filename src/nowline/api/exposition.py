@@ -13,6 +13,7 @@ from prometheus_client.registry import Collector
 
 from nowline.bus.base import Log
 from nowline.ingest.activity import Activity
+from nowline.ingest.admission import Admission
 from nowline.ingest.repeats import Once
 from nowline.ingest.service import Ingest
 from nowline.live.hub import Hub
@@ -66,6 +67,7 @@ class Parts:
     """The parts that are asked."""
 
     bus: Log
+    admission: Admission
     ingest: Ingest
     once: Once
     windows: Windows
@@ -114,6 +116,7 @@ class Telemetry(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """The families; called by the registry."""
+        yield from self._admission()
         yield from self._ingest()
         yield from self._events()
         yield from self._bus()
@@ -121,6 +124,17 @@ class Telemetry(Collector):
         yield from self._catalogue()
         yield from self._queries()
         yield from self._live()
+
+    def _admission(self) -> Iterator[Metric]:
+        admission = self._parts.admission
+        refused = CounterMetricFamily(
+            "nowline_ingest_refused_requests", "Requests refused as a whole.", labels=["reason"]
+        )
+        for reason, requests in admission.refused.items():
+            refused.add_metric([reason], requests)
+        yield refused
+        yield _gauge("nowline_ingest_held_bytes", "Bodies in memory.", admission.held_bytes)
+        yield _gauge("nowline_ingest_open_bodies", "Bodies being read.", admission.open_bodies)
 
     def _ingest(self) -> Iterator[Metric]:
         taken = self._parts.ingest.taken
@@ -131,6 +145,16 @@ class Telemetry(Collector):
         yield _counter("nowline_ingest_repeated_rows", "Rows sent again, left out.", repeated)
         if (statsd := self._parts.statsd) is not None:
             yield from _statsd(statsd)
+        rejected = CounterMetricFamily(
+            "nowline_ingest_rejected",
+            "Refused, by what is sent and why.",
+            labels=["kind", "reason"],
+        )
+        by_kind = {"rows": taken.refusals, "events": self._parts.activity.counted.refusals}
+        for kind, refusals in by_kind.items():
+            for reason, refused in refusals.by_reason.items():
+                rejected.add_metric([kind, reason], refused)
+        yield rejected
 
     def _events(self) -> Iterator[Metric]:
         counted, state = self._parts.activity.counted, self._parts.events.state()

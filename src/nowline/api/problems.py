@@ -23,6 +23,7 @@ STATUS: Mapping[Code, int] = {
     Code.UNAUTHENTICATED: 401,
     Code.FORBIDDEN: 403,
     Code.NOT_FOUND: 404,
+    Code.TOO_SLOW: 408,
     Code.CONFLICT: 409,
     Code.STALE: 412,
     Code.TOO_LARGE: 413,
@@ -109,6 +110,8 @@ def _of_refusal(error: NowlineError) -> tuple[Problem, dict[str, str]]:
     headers = {}
     if status == 401:
         headers["www-authenticate"] = "Bearer"
+    if status == 408:  # the rest of what was sent too slowly is not waited for (RFC 9110, 15.5.9)
+        headers["connection"] = "close"
     if error.retry_after_s is not None or status in _RETRY_LATER:
         headers["retry-after"] = str(error.retry_after_s or _DEFAULT_RETRY_S)
     return _make(status, error.detail, error.errors), headers

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from litestar import Request
 
 from nowline.errors import Code, NowlineError
+from nowline.ingest.admission import Hold
 from nowline.ingest.unpack import read_body
 
 MOST_SENT = 16 << 20
 MOST_UNPACKED = 128 << 20
+HOLD: Final = "hold"
+"""Where the state of a request to a door has its `Hold`."""
 
 
 async def sent_body(request: Request[Any, Any, Any]) -> bytes:
-    """The body, unpacked; see `read_body` for what is refused."""
+    """The body, unpacked; see `read_body` and `Hold` for what is refused."""
     return await _read(request, request.headers.get("content-encoding", ""))
 
 
@@ -23,15 +26,32 @@ async def sent_as_is(request: Request[Any, Any, Any]) -> bytes:
     return await _read(request, "")
 
 
+def unpacked(request: Request[Any, Any, Any], body: bytes) -> bytes:
+    """What a door itself has unpacked, counted as held too; see `Hold`."""
+    hold: Hold = request.scope["state"][HOLD]
+    hold.grow(0, len(body))
+    return body
+
+
 async def _read(request: Request[Any, Any, Any], encoding: str) -> bytes:
+    hold: Hold = request.scope["state"][HOLD]
     length = request.headers.get("content-length", "0")
-    if length.isdigit() and int(length) > MOST_SENT:
-        # Before reading what says itself that it is too long.
+    if length.isdigit():
+        _check_announced(int(length), hold)
+    return await hold.read(
+        read_body(
+            request.stream(),
+            encoding,
+            most_sent=MOST_SENT,
+            most_unpacked=MOST_UNPACKED,
+            grown=hold.grow,
+        )
+    )
+
+
+def _check_announced(length: int, hold: Hold) -> None:
+    """Refuse what says itself that it is too much, before reading it."""
+    if length > MOST_SENT:
         detail = f"The body is over {MOST_SENT:,} bytes. Send smaller batches."
         raise NowlineError(Code.TOO_LARGE, detail)
-    return await read_body(
-        request.stream(),
-        encoding,
-        most_sent=MOST_SENT,
-        most_unpacked=MOST_UNPACKED,
-    )
+    hold.announce(length)

@@ -72,6 +72,9 @@ class Settings:
     mask: Mapping[str, str]
     max_series: int
     max_series_per_metric: int
+    ingest_requests_per_s: int | None
+    ingest_bytes_per_s: int | None
+    ingest_memory: int
     statsd_port: int | None
     webhook_allow: tuple[values.Network, ...]
     origins: Mapping[str, str] = field(repr=False)
@@ -224,6 +227,9 @@ def _typed(read: _Reader) -> Settings:
         mask=read.required("mask", values.parse_mask),
         max_series=read.required("max_series", values.parse_count),
         max_series_per_metric=read.required("max_series_per_metric", values.parse_count),
+        ingest_requests_per_s=read.optional("ingest_requests_per_s", values.parse_count),
+        ingest_bytes_per_s=read.optional("ingest_bytes_per_s", values.parse_count),
+        ingest_memory=read.required("ingest_memory", values.parse_count),
         statsd_port=read.optional("statsd_port", values.parse_port),
         webhook_allow=read.required("webhook_allow", values.parse_networks),
         origins=read.origins(),

@@ -31,6 +31,9 @@ DEFAULTS: Final[Mapping[str, str | None]] = MappingProxyType(
         "mask": "ip=truncate,email=hash,user_agent=coarse",
         "max_series": "1000000",
         "max_series_per_metric": "10000",
+        "ingest_requests_per_s": None,
+        "ingest_bytes_per_s": None,
+        "ingest_memory": "268435456",
         "statsd_port": None,
         "webhook_allow": "",
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from nowline.clock import Clock
@@ -13,6 +13,7 @@ from nowline.ingest.columns import Columns, Rejected
 from nowline.ingest.dedupe import Claim, Repeats
 from nowline.ingest.events import Arrived, EventDecoder
 from nowline.ingest.masking import Masker
+from nowline.ingest.refusals import Refusals
 from nowline.ingest.rows import Row
 from nowline.ingest.service import Ingest, Outcome
 from nowline.ingest.tasks import Task, TaskDecoder
@@ -32,6 +33,7 @@ class Counted:
     accepted: int = 0
     repeated: int = 0
     rejected: int = 0
+    refusals: Refusals = field(default_factory=Refusals)
 
 
 class Activity:
@@ -90,6 +92,7 @@ class Activity:
         self.counted.accepted += len(claim.places)
         self.counted.repeated += len(good) - len(claim.places)
         self.counted.rejected += len(rejected)
+        self.counted.refusals.add(rejected)
         return Outcome(len(good), sorted(rejected, key=lambda row: row.index))
 
     async def _keep(self, claim: Claim, rows: Columns, events: list[Event]) -> None:

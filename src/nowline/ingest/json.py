@@ -16,12 +16,16 @@ from msgspec import Raw
 from nowline.errors import Code, FieldError, NowlineError
 from nowline.ingest.columns import Columns, Label, Rejected
 from nowline.ingest.faults import UNDECODABLE, explain, reason_of
+from nowline.ingest.rows import check_rows, refuse
+from nowline.ingest.rules import MOST_TAGS, tags_fault
 from nowline.model.moment import epoch_ms
 from nowline.model.partials import Ints
 from nowline.model.series import MetricType
 
 _NOTHING = Raw(b"")
 _MOST_NESTED = 16
+# Twice what as many tags as there may be take if every byte of them is escaped.
+_MOST_TAGS_BYTES = 512 << 10
 
 
 class _Row(msgspec.Struct, gc=False, forbid_unknown_fields=True):
@@ -55,8 +59,9 @@ def decode_json(body: bytes, now_ms: int) -> Columns:
 
     Raises:
         NowlineError: INVALID when the body is not JSON, or neither an array nor an object with
-            `metrics` alone.
+            `metrics` alone; as `rows.check_rows` and `rows.refuse`.
     """
+    check_rows(body, b"{")
     is_array = body.lstrip()[:1] == b"["
     try:
         rows = _rows.decode(body) if is_array else _envelope.decode(body).metrics
@@ -69,6 +74,7 @@ def decode_json(body: bytes, now_ms: int) -> Columns:
 
 def decode_ndjson(body: bytes, now_ms: int) -> Columns:
     """Rows of a body with one JSON object a line; empty lines are passed over."""
+    check_rows(body, b"\n")
     lines = [(i, line) for i, line in enumerate(body.split(b"\n")) if line.strip()]
     try:
         rows = [_row.decode(line) for _, line in lines]
@@ -97,7 +103,7 @@ def _one_by_one(raws: Iterable[tuple[int, Raw | bytes]], now_ms: int) -> Columns
             rows.append(_row.decode(raw))
             index.append(i)
         except UNDECODABLE as error:
-            rejected.append(Rejected(i, reason_of(error)))
+            refuse(rejected, Rejected(i, reason_of(error)))
     return _columns(rows, index, rejected, now_ms)
 
 
@@ -126,13 +132,23 @@ def _labels(
     labels: list[Label] = []
     bad: dict[int, str] = {}
     for place, (name, kind, raw) in enumerate(kinds):
-        tags: dict[str, str] = {}
-        try:
-            tags = _tags.decode(raw) if raw and raw != b"null" else {}
-        except UNDECODABLE as error:
-            bad[place] = reason_of(error, "tags")
+        tags, fault = _read_tags(raw) if raw and raw != b"null" else ({}, None)
+        if fault is not None:
+            bad[place] = fault
         labels.append(Label(name, kind, tags))
     return labels, bad
+
+
+def _read_tags(raw: bytes) -> tuple[dict[str, str], str | None]:
+    """The tags, or what is wrong with them; millions of them are not kept only to be refused."""
+    if len(raw) > _MOST_TAGS_BYTES:
+        return {}, f"tags: are {len(raw)} bytes long; the limit is {_MOST_TAGS_BYTES}"
+    try:
+        tags = _tags.decode(raw)
+    except UNDECODABLE as error:
+        return {}, reason_of(error, "tags")
+    fault = tags_fault(tags) if len(tags) > MOST_TAGS else None
+    return ({}, fault) if fault else (tags, None)
 
 
 _UNREADABLE_TIME = -1

@@ -16,6 +16,11 @@ T = TypeVar("T")
 Row: TypeAlias = tuple[int, bytes | Raw]
 """A row as it was sent, and its 0-based place in the batch."""
 
+MOST_ROWS = 2_000_000
+"""How many rows a batch may have: each takes hundreds of bytes while it is read."""
+MOST_REJECTED = 100_000
+"""How many bad rows of a batch are told one by one: each takes time, in which nobody is served."""
+
 _array = msgspec.json.Decoder(list[Raw])
 _object = msgspec.json.Decoder(dict[str, Raw])
 
@@ -34,6 +39,7 @@ def of_json(body: bytes, name: str) -> list[Row]:
     Raises:
         NowlineError: INVALID: it is neither.
     """
+    check_rows(body, b"{")
     try:
         if body.lstrip()[:1] == b"[":
             return list(enumerate(_array.decode(body)))
@@ -55,7 +61,36 @@ def of_json(body: bytes, name: str) -> list[Row]:
 
 def of_lines(body: bytes) -> list[Row]:
     """The lines of an NDJSON body with their places, but for empty ones."""
+    check_rows(body, b"\n")
     return [(at, line) for at, line in enumerate(body.split(b"\n")) if line.strip()]
+
+
+def check_rows(body: bytes, mark: bytes) -> None:
+    """Refuse a body with more rows than a batch may have.
+
+    Args:
+        body: The batch.
+        mark: The byte that every row has at least once.
+
+    Raises:
+        NowlineError: TOO_LARGE.
+    """
+    if len(body) > MOST_ROWS and body.count(mark) > MOST_ROWS:
+        detail = f"The body may have over {MOST_ROWS:,} rows. Send smaller batches."
+        raise NowlineError(Code.TOO_LARGE, detail)
+
+
+def refuse(rejected: list[Rejected], row: Rejected) -> None:
+    """Add a bad row to those of its batch.
+
+    Raises:
+        NowlineError: INVALID: there are so many that nothing of the batch is taken in.
+    """
+    if len(rejected) >= MOST_REJECTED:
+        detail = f"Over {MOST_REJECTED:,} rows are wrong, so nothing of the batch was taken in."
+        errors = tuple(FieldError(each.error, index=each.index) for each in rejected[:100])
+        raise NowlineError(Code.INVALID, detail, errors=errors)
+    rejected.append(row)
 
 
 def decoded(
@@ -73,9 +108,9 @@ def decoded(
         try:
             good.append((at, decode(raw)))
         except RefusedRowError as error:
-            rejected.append(Rejected(at, str(error)))
+            refuse(rejected, Rejected(at, str(error)))
         except UNDECODABLE as error:
-            rejected.append(Rejected(at, reason_of(error)))
+            refuse(rejected, Rejected(at, reason_of(error)))
     return good, rejected
 
 

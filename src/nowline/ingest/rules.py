@@ -15,12 +15,13 @@ def label_fault(name: str, tags: dict[str, str]) -> str | None:
         return "name: must not be empty"
     if size > MOST_NAME_BYTES:
         return f"name: is {size} bytes long; the limit is {MOST_NAME_BYTES}"
+    return tags_fault(tags)
+
+
+def tags_fault(tags: dict[str, str]) -> str | None:
+    """What is wrong with tags, led by the field; None if nothing is."""
     if len(tags) > MOST_TAGS:
         return f"tags: there are {len(tags)}; the limit is {MOST_TAGS}"
-    return _tags_fault(tags)
-
-
-def _tags_fault(tags: dict[str, str]) -> str | None:
     for key, value in tags.items():
         if not key:
             return "tags: a key must not be empty"

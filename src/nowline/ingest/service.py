@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import msgspec
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from nowline.bus.base import Log
 from nowline.clock import Clock
 from nowline.ingest.columns import Columns, Label, Rejected
+from nowline.ingest.refusals import Refusals
 from nowline.model.batch import Batch
 from nowline.model.event import Happened
 from nowline.model.query import MOST_AHEAD_MS
@@ -33,6 +34,7 @@ class Taken:
     batches: int = 0
     accepted: int = 0
     rejected: int = 0
+    refusals: Refusals = field(default_factory=Refusals)
 
 
 class Ingest:
@@ -161,6 +163,7 @@ class Ingest:
         self.taken.batches += 1
         self.taken.accepted += accepted
         self.taken.rejected += len(rejected)
+        self.taken.refusals.add(rejected)
         return Outcome(accepted, sorted(rejected, key=lambda row: row.index))
 
 

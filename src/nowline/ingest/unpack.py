@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, Callable
 from typing import Protocol
 
 import zstandard
@@ -17,6 +17,13 @@ _MOST_WINDOW = 8 << 20
 _ZSTD_SLICE = 512
 
 
+Grown = Callable[[int, int], None]
+
+
+def _ignore(_received: int, _unpacked: int) -> None:
+    pass
+
+
 class _Unpacker(Protocol):
     def feed(self, data: bytes, most: int) -> bytes:
         """Unpack; may stop once more than `most` bytes came out."""
@@ -28,7 +35,12 @@ class _Unpacker(Protocol):
 
 
 async def read_body(
-    stream: AsyncIterable[bytes], encoding: str, *, most_sent: int, most_unpacked: int
+    stream: AsyncIterable[bytes],
+    encoding: str,
+    *,
+    most_sent: int,
+    most_unpacked: int,
+    grown: Grown = _ignore,
 ) -> bytes:
     """The body as the client meant it.
 
@@ -37,6 +49,7 @@ async def read_body(
         encoding: Its `Content-Encoding`: empty, `identity`, `gzip` or `zstd`.
         most_sent: Limit in bytes on what is sent.
         most_unpacked: Limit in bytes on what it unpacks to.
+        grown: Told of each piece how many bytes came in and how many they became; may refuse.
 
     Raises:
         NowlineError: UNSUPPORTED for another encoding, TOO_LARGE over a limit, INVALID for data
@@ -49,9 +62,11 @@ async def read_body(
         sent += len(piece)
         if sent > most_sent:
             raise _too_large(f"The body is over {most_sent:,} bytes.")
-        body += _unpack(unpacker, piece, most_unpacked - len(body), encoding)
-        if len(body) > most_unpacked:
+        unpacked = _unpack(unpacker, piece, most_unpacked - len(body), encoding)
+        if len(body) + len(unpacked) > most_unpacked:
             raise _too_large(f"The body unpacks to over {most_unpacked:,} bytes.")
+        grown(len(piece), len(unpacked))
+        body += unpacked
     if sent and not unpacker.is_whole():
         raise NowlineError(Code.INVALID, f"The {encoding} body ends before its end.")
     return bytes(body)
