@@ -30,6 +30,7 @@ from nowline.api.live import Live
 from nowline.api.page import Page
 from nowline.api.server import Served, Server
 from nowline.auth.service import Auth
+from nowline.backup.archive import ACTIVITY
 from nowline.backup.service import Backups
 from nowline.backup.staging import Sources
 from nowline.bus.base import Log
@@ -172,7 +173,7 @@ async def _open_store(settings: Settings) -> Store:
 async def _open_events(settings: Settings) -> ActivityStore:
     keep_ms = _ms(settings.activity_retention)
     if not settings.store_url.startswith("postgresql:"):
-        return await SqliteActivity.open(settings.data_dir / "activity.sqlite", keep_ms)
+        return await SqliteActivity.open(settings.data_dir / ACTIVITY, keep_ms)
     from nowline.store.activity_postgres import PostgresActivity  # noqa: PLC0415 - as above
 
     return await PostgresActivity.open(settings.store_url, keep_ms)

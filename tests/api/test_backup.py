@@ -50,7 +50,8 @@ def test_a_backup_is_a_tar_with_a_manifest_and_a_line_in_the_audit_trail(
         assert {member.mode for member in tar.getmembers()} == {0o600}
     assert last == "manifest.json"
     assert [member["name"] for member in told["members"]] == names
-    assert {"documents.sqlite", "log.sqlite", "nowline.duckdb", "secret.key"} <= set(names)
+    files = {"activity.sqlite", "documents.sqlite", "log.sqlite", "nowline.duckdb", "secret.key"}
+    assert files <= set(names)
     entry = reader.get("/api/v1/audit").json()["entries"][0]
     assert (entry["action"], entry["target"]) == ("backup.create", name.strip('"'))
     assert entry["actor"] == "alice@example.com"

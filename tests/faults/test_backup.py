@@ -13,6 +13,7 @@ import httpx
 
 from asking import accept, ask, count, counted
 from commands import back_up, content, refused, restore, run
+from polling import eventually
 from running import Server
 
 POSTERS = 3
@@ -86,6 +87,90 @@ def test_what_was_accepted_before_is_in_it_once_and_more_can_come(
             assert restored.stop() == 0
             restored.start()
             assert counted(reader, "flow", total + 5) == total + 5
+
+
+class EventPoster(threading.Thread):
+    """Posts batches of events until told to stop; each event has a number."""
+
+    def __init__(self, server: Server, number: int) -> None:
+        super().__init__()
+        self._server = server
+        self._number = number
+        self._stopping = threading.Event()
+        self.accepted = 0
+
+    def run(self) -> None:
+        with self._server.ingest() as client:
+            while not self._stopping.is_set():
+                numbers = range(self.accepted, self.accepted + 3)
+                post_events(client, [f"{self._number}/{number}" for number in numbers])
+                self.accepted += 3
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self.join()
+
+    def ids(self, accepted: int) -> set[str]:
+        """The ids of so many events."""
+        return {f"{self._number}/{number}" for number in range(accepted)}
+
+
+def post_events(client: httpx.Client, ids: list[str]) -> None:
+    events = [{"event_type": "FLOW", "event_id": each} for each in ids]
+    answer = client.post("/api/v1/ingest/events", json={"events": events})
+    assert answer.status_code == 202, answer.text
+
+
+def all_events(client: httpx.Client) -> list[str]:
+    """The ids of all events, page by page."""
+    found: list[str] = []
+    cursor: str | None = ""
+    while cursor is not None:
+        asked = {"event_type": "FLOW", "limit": "997"}
+        if cursor:
+            asked["cursor"] = cursor
+        page = client.get("/api/v1/activity", params=asked).raise_for_status().json()
+        found += [event["event_id"] for event in page["events"]]
+        cursor = page["next_cursor"]
+    return found
+
+
+def events_counted(client: httpx.Client) -> int:
+    """How many there are as the metric that they yield has it."""
+    return int(sum(point["value"] for point in ask(client, "events", aggregation="sum")))
+
+
+def test_each_event_that_was_accepted_before_is_in_it_once(data_dir: Path, tmp_path: Path) -> None:
+    backups = []
+    with Server(data_dir) as server:
+        posters = [EventPoster(server, number) for number in range(POSTERS)]
+        for poster in posters:
+            poster.start()
+        for number in range(3):
+            before = [poster.ids(poster.accepted) for poster in posters]
+            file = back_up(data_dir, tmp_path / f"{number}.tar")
+            after = [poster.ids(poster.accepted + 3) for poster in posters]
+            backups.append((file, set().union(*before), set().union(*after)))
+        for poster in posters:
+            poster.stop()
+        server.kill()
+    everything = set().union(*(poster.ids(poster.accepted) for poster in posters))
+    at_rest = back_up(data_dir, tmp_path / "at rest.tar")
+    assert len(everything) > len(backups[1][1]) > 0
+    for file, least, most in [*backups, (at_rest, everything, everything)]:
+        folder = tmp_path / f"from {file.name}"
+        restore(folder, file)
+        with Server(folder) as restored, restored.ingest() as sender, restored.alice() as reader:
+            found = all_events(reader)
+            assert len(found) == len(set(found))
+            assert least <= set(found) <= most
+            assert len(least) <= events_counted(reader) <= len(most)
+            # What was in it is known as sent before, and what is new is not skipped.
+            known, new = found[-5:], [f"later {number}" for number in range(5)]
+            for each in (*known, *new):
+                post_events(sender, [each])
+            assert eventually(lambda: len(all_events(reader)) >= len(found) + 5)  # noqa: B023
+            assert sorted(all_events(reader)) == sorted([*found, *new])
 
 
 def test_the_folder_of_a_killed_server(data_dir: Path, tmp_path: Path) -> None:

@@ -24,12 +24,13 @@ FORMAT: Final = 1
 MANIFEST: Final = "manifest.json"
 LOG: Final = "log.sqlite"
 DOCUMENTS: Final = "documents.sqlite"
+ACTIVITY: Final = "activity.sqlite"
 STORE: Final = copying.FILE_NAME
 SEGMENTS: Final = segments.folder_of(Path(STORE)).name
 SETTINGS: Final = "nowline.toml"
 SIGNING_KEY: Final = "secret.key"
 
-_FILES = (STORE, LOG, DOCUMENTS, SETTINGS, SIGNING_KEY)
+_FILES = (STORE, LOG, ACTIVITY, DOCUMENTS, SETTINGS, SIGNING_KEY)
 _SEGMENT = re.compile(
     rf"{re.escape(SEGMENTS)}/[A-Za-z0-9][A-Za-z0-9_-]*{re.escape(segments.FILE_ENDING)}"
 )

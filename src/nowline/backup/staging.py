@@ -1,8 +1,9 @@
 """A consistent copy of a data folder, laid out in a folder of its own, to be packed from there.
 
-The log is copied first and the store after it. A record leaves the log only when the store has its
-rows, so what was durable when the copy began is in the copy of the log or in that of the store;
-what is in both is then dropped from the log's.
+The log is copied first and the stores, of rows and of events, after it. A record leaves the log
+only when both have what they keep of it, so what was durable when the copy began is in the copy of
+the log or in that of its store; what is in both stores is then dropped from the log's. Each store's
+copy says how far it read the log, so that what is in the log's copy too is not taken in again.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from nowline.bus import logcopy
 from nowline.clock import rfc3339
 from nowline.errors import Code, NowlineError
 from nowline.model.user import TEMPORARY_KEY
-from nowline.store import copying, sqlite
+from nowline.store import activity_tables, copying, sqlite
 
 TakeStore: TypeAlias = Callable[[Path, str], Awaitable[int]]
 """Copies the store to a folder; returns the offset of the log with this id that it has."""
@@ -43,6 +44,7 @@ class Sources:
     Attributes:
         store: The DuckDB file; segments are beside it.
         log: The log.
+        activity: The events.
         documents: The documents database.
         settings: The file of settings in the folder.
         signing_key: The key that signs tokens.
@@ -50,6 +52,7 @@ class Sources:
 
     store: Path
     log: Path
+    activity: Path
     documents: Path
     settings: Path
     signing_key: Path
@@ -60,6 +63,7 @@ class Sources:
         return cls(
             store,
             data_dir / archive.LOG,
+            data_dir / archive.ACTIVITY,
             data_dir / archive.DOCUMENTS,
             data_dir / archive.SETTINGS,
             data_dir / archive.SIGNING_KEY,
@@ -151,14 +155,24 @@ def _copy_documents(source: Path, copy: Path) -> str:
 
 
 async def _copy_rows(folder: Path, sources: Sources, take_store: TakeStore) -> tuple[str, int]:
-    """The log and the store, each row in one of them; which log it is, and where it goes on."""
-    if not sources.log.exists():
-        return "", await take_store(folder, "")
-    copy = folder / archive.LOG
-    log_id = await asyncio.to_thread(logcopy.copy, sources.log, copy)
-    offset = await take_store(folder, log_id)
-    await asyncio.to_thread(logcopy.forget, copy, offset)
-    return log_id, offset
+    """The log and what it ends in; which log it is, and up to where its rows are in the store."""
+    copy, log_id = folder / archive.LOG, ""
+    if sources.log.exists():
+        log_id = await asyncio.to_thread(logcopy.copy, sources.log, copy)
+    offsets = [await take_store(folder, log_id)]
+    if sources.activity.exists():
+        target = folder / archive.ACTIVITY
+        offsets.append(await asyncio.to_thread(_copy_events, sources.activity, target, log_id))
+    if log_id:
+        await asyncio.to_thread(logcopy.forget, copy, *offsets)
+    return log_id, offsets[0]
+
+
+def _copy_events(source: Path, copy: Path, log_id: str) -> int:
+    """The events; returns up to where they are those of the log."""
+    sqlite.back_up(source, copy)
+    with closing(sqlite3.connect(copy)) as db:
+        return activity_tables.offset_of(db, log_id)
 
 
 def _beginning(sources: Sources) -> str:

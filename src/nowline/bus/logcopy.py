@@ -50,17 +50,22 @@ def copy(source: Path, target: Path) -> str:
         return _identity(db)
 
 
-def forget(file: Path, offset: int) -> None:
-    """Drop the records up to `offset` from a copy, and let the next one be above it.
+def forget(file: Path, *offsets: int) -> None:
+    """Drop the records that all stores have from a copy, and let the next one be above any's.
 
-    For rows that are in the store already: that they were in the copy would do no harm, but a
-    record with an offset that the store has seen would be skipped.
+    For what is in a store already: that it was in the copy would do no harm, but a record with an
+    offset that a store has seen would be skipped.
+
+    Args:
+        file: The copy.
+        *offsets: Up to where each store has what it keeps of the records.
     """
     with closing(sqlite3.connect(file, isolation_level=None)) as db:
         db.execute("BEGIN IMMEDIATE")
-        head = max(offset, *db.execute(_SEQUENCE).fetchone())
-        db.execute("DELETE FROM records WHERE position <= ?", [offset])
-        db.execute("UPDATE commits SET position = max(position, ?)", [offset])
+        head = max(*offsets, *db.execute(_SEQUENCE).fetchone())
+        done = min(offsets)
+        db.execute("DELETE FROM records WHERE position <= ?", [done])
+        db.execute("UPDATE commits SET position = max(position, ?)", [done])
         db.execute("DELETE FROM sqlite_sequence WHERE name = 'records'")
         db.execute("INSERT INTO sqlite_sequence VALUES ('records', ?)", [head])
         db.execute("COMMIT")

@@ -10,6 +10,9 @@ from nowline.backup import archive, staging
 from nowline.backup.staging import Sources
 from nowline.bus.logfile import LogFile
 from nowline.errors import Code, NowlineError
+from nowline.model.event import Event, Happened
+from nowline.model.query import DAY_MS
+from nowline.store.activity_sqlite import SqliteActivity
 
 NOW = 1_800_000_000_000
 
@@ -48,6 +51,31 @@ async def test_what_the_log_forgets_meanwhile_is_in_the_copy_all_the_same(
         assert [record.offset for record in copy.read(0, 100)] == held
         assert copy.head() >= stored
     assert (staged.about.log_id, staged.about.log_offset) == (log.id, stored)
+
+
+@pytest.mark.parametrize(("stored", "kept"), [(8, 6), (6, 9), (10, 3), (12, 12)])
+async def test_what_one_store_has_and_the_other_has_not_stays_in_the_log(
+    sources: Sources, log: LogFile, stored: int, kept: int
+) -> None:
+    events = await SqliteActivity.open(sources.activity, DAY_MS)
+
+    async def take(_folder: Path, log_id: str) -> int:
+        """Events go on being kept while the other store is copied."""
+        await events.append(Happened([Event("A", NOW, "e")], [7]), log_id, kept, NOW)
+        return stored
+
+    staged = await staging.stage(sources, take, NOW)
+    await events.close()
+    with closing(LogFile(staged.folder / archive.LOG)) as copy:
+        held = [record.offset for record in copy.read(0, 100)]
+        assert held == [*range(min(stored, kept) + 1, 11)]
+        assert copy.head() == max(stored, kept, 10)
+    copied = await SqliteActivity.open(staged.folder / archive.ACTIVITY, DAY_MS)
+    assert await copied.offset(log.id) == kept
+    assert [each.event_id for each in await copied.since(0)] == ["e"]
+    assert await copied.known([7], NOW) == {7}
+    await copied.close()
+    assert staged.about.log_offset == stored
 
 
 async def test_a_folder_with_nothing_in_it_is_refused_and_stays_so(sources: Sources) -> None:

@@ -21,9 +21,9 @@ def log(tmp_path: Path) -> Iterator[LogFile]:
 
 
 @contextmanager
-def copied(log: LogFile, tmp_path: Path, offset: int) -> Iterator[LogFile]:
+def copied(log: LogFile, tmp_path: Path, *offsets: int) -> Iterator[LogFile]:
     assert logcopy.copy(tmp_path / "log.sqlite", tmp_path / "copy") == log.id
-    logcopy.forget(tmp_path / "copy", offset)
+    logcopy.forget(tmp_path / "copy", *offsets)
     with closing(LogFile(tmp_path / "copy")) as copy:
         yield copy
 
@@ -43,6 +43,16 @@ def test_a_copy_goes_on_above_what_the_store_has(log: LogFile, tmp_path: Path, o
         assert copy.head() == offset
         copy.append(copy.head() + 1, [b"new"])
         assert [record.offset for record in copy.read(offset, 100)] == [offset + 1]
+
+
+@pytest.mark.parametrize("offsets", [(7, 25), (25, 7)])
+def test_a_copy_has_what_either_of_two_stores_does_not(
+    log: LogFile, tmp_path: Path, offsets: tuple[int, int]
+) -> None:
+    with copied(log, tmp_path, *offsets) as copy:
+        assert [record.offset for record in copy.read(0, 100)] == [8, 9, 10]
+        assert copy.commits() == {"store": 7, "windows": 7}
+        assert copy.head() == 25
 
 
 def test_a_log_without_a_record_ever_goes_on_above_it_too(tmp_path: Path) -> None:
