@@ -370,6 +370,7 @@ def _services(  # noqa: PLR0913, PLR0917 - all that routes work with
         auth=auth,
         documents=documents,
         store=flow.store,
+        events=acts.store,
         backups=backups,
         dead_letters=DeadLetters(flow.bus, documents, clock),
         admission=flow.admission,

@@ -7,6 +7,7 @@ import json
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -98,6 +99,21 @@ def test_the_store_says_what_it_keeps(sender: httpx.Client, reader: httpx.Client
     assert levels["raw"]["oldest"].endswith("T00:00:00.000Z")
     assert told["bytes"] > 0
     assert told["faults"] == []
+
+
+def test_the_store_says_what_it_keeps_of_events(sender: httpx.Client, reader: httpx.Client) -> None:
+    def kept() -> dict[str, Any]:
+        told = reader.get("/api/v1/store").raise_for_status().json()
+        events: dict[str, Any] = told["events"]
+        return events
+
+    before = kept()["events"]
+    happened = {"events": [{"event_type": "KEPT"}] * 3}
+    sender.post("/api/v1/ingest/events", json=happened).raise_for_status()
+    assert eventually(lambda: kept()["events"] == before + 3)
+    assert kept()["keep_seconds"] == 365 * 86_400
+    assert kept()["bytes"] > 0
+    assert kept()["oldest"].endswith("-01T00:00:00.000Z")
 
 
 def test_metrics_say_it_by_level(sender: httpx.Client, reader: httpx.Client) -> None:

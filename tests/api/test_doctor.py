@@ -14,6 +14,7 @@ from commands import content, run
 from nowline.bus.base import DeadLetter
 from nowline.bus.logfile import LogFile
 from redis_server import durable_redis, own_redis
+from polling import eventually
 from running import Server
 
 
@@ -36,6 +37,9 @@ def test_all_is_well_beside_a_server_and_after_it(data_dir: Path) -> None:
         with server.ingest() as sender, server.alice() as reader:
             accept(sender, {"name": "a", "value": 1})
             assert counted(reader, "a", 1) == 1
+            happened = {"events": [{"event_type": "A"}, {"event_type": "B"}]}
+            sender.post("/api/v1/ingest/events", json=happened).raise_for_status()
+            assert eventually(lambda: reader.get("/api/v1/activity").json()["events"])
         running = examined(data_dir, 0)
         with server.alice() as reader:
             assert [key["name"] for key in reader.get("/api/v1/keys").json()["keys"]] == [
@@ -51,6 +55,13 @@ def test_all_is_well_beside_a_server_and_after_it(data_dir: Path) -> None:
         raw, *_ = told["store"]["levels"]
         assert (raw["level"], raw["keep_seconds"]) == ("raw", 30 * 86_400)
     assert stopped["store"]["levels"][0]["rows"] > 0
+    for told in (running, stopped):
+        events = told["store"]["events"]
+        assert events["events"] == 2
+        assert events["bytes"] > 0
+        assert events["oldest"].endswith("-01T00:00:00.000Z")
+        assert events["keep_seconds"] == 365 * 86_400
+    assert details["events"].endswith("activity.sqlite, sound")
 
 
 def test_people_get_a_line_a_check_and_a_table(data_dir: Path) -> None:
@@ -62,7 +73,7 @@ def test_people_get_a_line_a_check_and_a_table(data_dir: Path) -> None:
     assert {line.split()[0] for line in checks.splitlines()} <= {"ok", "warning"}
     head, *levels = table.splitlines()
     assert head.split()[:2] == ["level", "rows"]
-    assert [line.split()[0] for line in levels] == ["raw", "1m", "5m", "1h", "1d"]
+    assert [line.split()[0] for line in levels] == ["raw", "1m", "5m", "1h", "1d", "events"]
     assert levels[0].endswith("30 d")
 
 
@@ -73,10 +84,10 @@ def test_what_is_wrong_is_named(data_dir: Path) -> None:
     assert failed(data_dir, NOWLINE_PORT="x").keys() == {"settings"}
     data_dir.chmod(0o750)
     (data_dir / "secret.key").chmod(0o640)
-    for name in ("documents.sqlite", "log.sqlite", "nowline.duckdb"):
+    for name in ("activity.sqlite", "documents.sqlite", "log.sqlite", "nowline.duckdb"):
         (data_dir / name).write_bytes(b"something else " * 1000)
     found = failed(data_dir)
-    assert found.keys() == {"data folder", "signing key", "documents", "log", "store"}
+    assert found.keys() == {"data folder", "signing key", "documents", "events", "log", "store"}
     assert f"chmod 700 {data_dir}" in found["data folder"]
     assert f"chmod 600 {data_dir}/secret.key" in found["signing key"]
 

@@ -57,6 +57,7 @@ from nowline.live.transport import App, expose_transport
 from nowline.query.engine import Engine
 from nowline.query.kpi import Kpis
 from nowline.rollup.dead_letters import DeadLetters
+from nowline.store.activity import ActivityStore
 from nowline.store.base import Store
 from nowline.store.documents import Documents
 
@@ -88,6 +89,7 @@ _BY_NAME = (
     "dead_letters",
     "documents",
     "engine",
+    "events",
     "history",
     "ingest",
     "kpis",
@@ -110,6 +112,7 @@ class Services:
     auth: Auth
     documents: Documents
     store: Store
+    events: ActivityStore
     backups: Backups
     dead_letters: DeadLetters
     admission: Admission

@@ -18,7 +18,7 @@ from nowline.backup.staging import Sources
 from nowline.bus import logcopy
 from nowline.config import ConfigError, Settings, signing_key
 from nowline.errors import NowlineError
-from nowline.store import migrations
+from nowline.store import activity_inspection, migrations
 
 _OTHERS = 0o077
 _LEAST_FREE = 256 << 20
@@ -118,6 +118,22 @@ def log(settings: Settings) -> Check:
         return Check("log", Status.FAILURE, f"{path} is damaged ({found.fault}): {rest}")
     detail = f"{path}, sound, {found.records:,} of {found.head:,} records held"
     return _with_letters(Check("log", Status.OK, detail), found.letters)
+
+
+def events(settings: Settings) -> Check:
+    """The file of events is sound."""
+    if settings.store_url.startswith("postgresql:"):
+        return Check("events", Status.OK, "in PostgreSQL")
+    path = Sources.of(settings.data_dir, settings.store_path).activity
+    if not path.exists():
+        return Check("events", Status.OK, "are kept from the first start on")
+    try:
+        fault = activity_inspection.fault_of(path)
+    except sqlite3.Error as error:
+        return Check("events", Status.FAILURE, f"{path}: {error}")
+    if fault:
+        return Check("events", Status.FAILURE, f"{path} is damaged ({fault}): restore a backup")
+    return Check("events", Status.OK, f"{path}, sound")
 
 
 def open_files(_settings: Settings) -> Check:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,13 +12,15 @@ import httpx
 import msgspec
 
 from nowline.api.store import LevelView, StoreView
+from nowline.backup.staging import Sources
 from nowline.commands import access, checks
 from nowline.commands.checks import Check, Status, size
 from nowline.config import ConfigError, Settings
 from nowline.errors import NowlineError
 from nowline.lock import DirectoryLock, LockedError, address_of
 from nowline.model.level import Level
-from nowline.store.base import StoreState
+from nowline.store import activity_inspection
+from nowline.store.activity import ActivityState
 from nowline.store.inspection import inspect
 
 _ON_THIS_MACHINE = (
@@ -26,6 +29,7 @@ _ON_THIS_MACHINE = (
     checks.key,
     checks.documents,
     checks.log,
+    checks.events,
     checks.open_files,
     checks.clock,
     checks.page,
@@ -56,7 +60,7 @@ class Report:
             yield f"{check.status.value:<7}  {check.name:<{width}}  {check.detail}"
         if self.store is not None:
             yield ""
-            yield from _table(self.store.levels)
+            yield from _table(self.store)
 
 
 def examine(load: Callable[[], Settings]) -> Report:
@@ -108,12 +112,18 @@ def _look(settings: Settings, report: Report) -> None:
     except NowlineError as error:
         report.checks.append(Check("store", Status.FAILURE, error.detail))
     else:
-        _judge(found.state, found.faults, report)
+        report.store = StoreView.of(found.state, found.faults, _events(settings))
+        report.checks.append(_store_check(report.store))
 
 
-def _judge(state: StoreState, faults: list[str], report: Report) -> None:
-    report.store = StoreView.of(state, faults)
-    report.checks.append(_store_check(report.store))
+def _events(settings: Settings) -> ActivityState | None:
+    """What the file of events has; None where there is none, or its own check says why not."""
+    path = Sources.of(settings.data_dir, settings.store_path).activity
+    keep_ms = int(settings.activity_retention.total_seconds() * 1000)
+    try:
+        return activity_inspection.state_of(path, keep_ms) if path.exists() else None
+    except sqlite3.Error:
+        return None
 
 
 def _store_check(store: StoreView) -> Check:
@@ -144,10 +154,15 @@ async def _ask(settings: Settings, address: str, report: Report) -> None:
     report.checks.append(_store_check(report.store))
 
 
-def _table(levels: list[LevelView]) -> Iterator[str]:
+def _table(store: StoreView) -> Iterator[str]:
     """What is kept, how long, and what it costs."""
     head = ("level", "rows", "on disk", "bytes/row", "oldest", "kept for")
-    rows = [head, *(_row(level) for level in levels)]
+    rows = [head, *(_row(level) for level in store.levels)]
+    if store.events is not None:
+        kept = store.events
+        rows.append(
+            _row(LevelView("events", kept.events, kept.bytes, kept.oldest, kept.keep_seconds))
+        )
     widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
     for row in rows:
         name, *rest = row

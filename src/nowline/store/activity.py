@@ -59,12 +59,14 @@ class ActivityState:
         bytes_on_disk: What they take.
         oldest: The time of the oldest one, to the partition; None if there is none.
         appended: How many were appended since the start.
+        keep_ms: How long they are kept.
     """
 
     events: int
     bytes_on_disk: int
     oldest: int | None
     appended: int
+    keep_ms: int
 
 
 class ActivityStore(ABC):

@@ -150,7 +150,8 @@ class PostgresActivity(ActivityStore):
     def state(self) -> ActivityState:
         """Counts as of now, the size as of the last upkeep."""
         oldest = min((start for start, number in self._counts.items() if number), default=None)
-        return ActivityState(sum(self._counts.values()), self._bytes, oldest, self._appended)
+        events = sum(self._counts.values())
+        return ActivityState(events, self._bytes, oldest, self._appended, self._keep_ms)
 
     async def close(self) -> None:
         """Close every connection, also those on which nobody answers any more."""

@@ -13,6 +13,7 @@ from typing import Self, TypeVar
 from nowline.errors import Code, NowlineError
 from nowline.model.event import Event, Happened
 from nowline.model.query import DAY_MS
+from nowline.store import activity_inspection
 from nowline.store import activity_tables as tables
 from nowline.store.activity import ActivityState, ActivityStore, Filter, Stored
 from nowline.store.threads import run
@@ -113,10 +114,10 @@ class SqliteActivity(ActivityStore):
 
     def state(self) -> ActivityState:
         """What is kept as of now."""
-        files = (Path(f"{self._path}{end}") for end in ("", "-wal"))
-        size = sum(file.stat().st_size for file in files if file.exists())
+        size = activity_inspection.size_of(self._path)
         oldest = min(map(tables.start_of, self._counts), default=None)
-        return ActivityState(sum(self._counts.values()), size, oldest, self._appended)
+        events = sum(self._counts.values())
+        return ActivityState(events, size, oldest, self._appended, self._keep_ms)
 
     async def close(self) -> None:
         """Fold the write-ahead log into the file and close it."""

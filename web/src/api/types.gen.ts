@@ -826,6 +826,13 @@ export interface components {
                 [key: string]: unknown;
             };
         };
+        /** EventsView */
+        EventsView: {
+            events: number;
+            bytes: number;
+            oldest: string | null;
+            keep_seconds: number;
+        };
         /**
          * Fill
          * @description What stands in a bucket without rows: no point, null, zero, or the value before it.
@@ -1037,6 +1044,7 @@ export interface components {
             bytes: number;
             levels: components["schemas"]["LevelView"][];
             faults: string[];
+            events?: components["schemas"]["EventsView"] | null;
         };
         /** TagValues */
         TagValues: {
