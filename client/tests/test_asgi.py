@@ -192,11 +192,27 @@ async def test_what_is_excluded_and_what_is_no_request_passes_through(
     async def send(message: Message) -> None:
         seen.append(message["type"])
 
-    for kind in ("lifespan", "websocket"):
-        await NowlineASGI(app, nl)({"type": kind}, receive, send)
-    assert seen == ["from", "lifespan", "from", "websocket"]
+    await NowlineASGI(app, nl)({"type": "websocket"}, receive, send)
+    assert seen == ["from", "websocket"]
     assert await asyncio.to_thread(nl.flush)
     assert [row["metadata"]["endpoint"] for row in receiver.rows("events")] == ["/stream"]
+
+
+async def test_what_is_recorded_is_delivered_when_the_application_shuts_down(
+    receiver: Receiver, nl: Nowline
+) -> None:
+    said: list[tuple[str, int]] = []
+    heard = iter(["lifespan.startup", "lifespan.shutdown"])
+
+    async def receive() -> Message:
+        return {"type": next(heard)}
+
+    async def send(message: Message) -> None:
+        said.append((message["type"], len(receiver.metric("orders"))))
+
+    nl.count("orders")
+    await NowlineASGI(FastAPI(), nl)({"type": "lifespan", "app": None}, receive, send)
+    assert said == [("lifespan.startup.complete", 0), ("lifespan.shutdown.complete", 1)]
 
 
 async def test_starlette_and_what_is_mounted_in_it_say_their_routes(

@@ -22,6 +22,8 @@ _CLIENT_CLOSED_REQUEST = 499
 class NowlineASGI:
     """Records each HTTP request, until its last byte is sent, as an API_CALL event.
 
+    When the application shuts down, what is recorded is delivered.
+
     Its endpoint is the route's template where the framework says it in the scope, else the path
     with `{id}` for what looks like an identifier. Resolvers are asked after the request, so that
     they find what the application has put into the scope: `lambda scope: scope["user"].id`.
@@ -46,12 +48,16 @@ class NowlineASGI:
         exclude: Collection[str] = (),
     ) -> None:
         self._app = app
+        self._client = client
         self._visitors = Visitors(
             client, user=user, organization=organization, session=session, exclude=exclude
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, and record it."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, self._flushing(send))
+            return
         if scope["type"] != "http" or self._visitors.leaves_out(scope["path"]):
             await self._app(scope, receive, send)
             return
@@ -72,6 +78,15 @@ class NowlineASGI:
             raise
         finally:
             self._record(scope, visit)
+
+    def _flushing(self, send: Send) -> Send:
+        # Servers may end by a signal that leaves Python no time for what it does at its end.
+        async def flush_at_the_end(message: Message) -> None:
+            if message["type"].startswith("lifespan.shutdown."):
+                await asyncio.to_thread(self._client.flush, self._client.exit_timeout)
+            await send(message)
+
+        return flush_at_the_end
 
     def _record(self, scope: Scope, visit: Visit) -> None:
         client = scope.get("client")

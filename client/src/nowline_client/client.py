@@ -44,6 +44,9 @@ class Nowline:
         timeout: Seconds that the server may take to answer.
         exit_timeout: Seconds that `close`, and so the end of the process, may take to deliver.
 
+    Attributes:
+        exit_timeout: As given.
+
     Raises:
         ValueError: If the address or a number cannot be meant.
     """
@@ -63,7 +66,7 @@ class Nowline:
         self._connect = functools.partial(Connection, url, key, timeout)
         self._flush_interval = flush_interval
         self._max_queue = max_queue
-        self._exit_timeout = exit_timeout
+        self.exit_timeout = exit_timeout
         self._before_flush: list[Callable[[], None]] = []
         self._open()
         atexit.register(self.close)
@@ -227,7 +230,7 @@ class Nowline:
     def close(self) -> None:
         """Deliver what is recorded, within `exit_timeout`, and end; later calls do nothing."""
         atexit.unregister(self.close)
-        self._sender.close(self._exit_timeout)
+        self._sender.close(self.exit_timeout)
         lost = self.dropped + sum(len(each) for each in self._deliveries)
         if lost:
             self._complaints.once("end", "Nowline: %d rows were not delivered", lost)
