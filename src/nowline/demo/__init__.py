@@ -37,7 +37,7 @@ async def run(
 
     Returns:
         The exit status: 0 when it ended as asked, 1 when an argument is out of range or the
-        server refuses the points; the reason is then one line on stderr.
+        server refuses the data; the reason is then one line on stderr.
     """
     backfill_s = int(backfill.total_seconds()) if backfill else 0
     duration_s = int(duration.total_seconds()) if duration is not None else None

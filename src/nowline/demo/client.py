@@ -1,4 +1,4 @@
-"""Sends the shop's points to a Nowline server as any client would: by the public ingest API."""
+"""Sends what happens in the shop to a Nowline server as any client would: by its public API."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from typing import NamedTuple
 import httpx
 import msgspec
 
+from nowline.demo.events import ShopEvents
 from nowline.demo.points import ShopPoints
 from nowline.demo.shop import HOUR_S, Shop
-from nowline.model.series import Point
+from nowline.demo.tasks import ShopTasks
 
 _FINE_S = 90 * 60
 # Coarser steps for what is older: (step, from this age on, most seconds in one request).
@@ -25,6 +26,7 @@ _STEPS = ((60, 24 * HOUR_S, 6 * HOUR_S), (30, 6 * HOUR_S, 3 * HOUR_S), (10, _FIN
 _LONGEST_WAIT_S = 10.0
 _COMPRESS_FROM_BYTES = 4096
 _CLOCK_STEP_BACK_S = 60
+METRICS, EVENTS, TASKS = (f"/api/v1/ingest/{kind}" for kind in ("metrics", "events", "tasks"))
 
 
 class _Refused(msgspec.Struct):
@@ -37,7 +39,7 @@ class _Answer(msgspec.Struct):
 
 
 class DemoError(Exception):
-    """The server will not take the shop's points; the message says why, in one line."""
+    """The server will not take the shop's data; the message says why, in one line."""
 
 
 class Stretch(NamedTuple):
@@ -49,10 +51,10 @@ class Stretch(NamedTuple):
 
 
 class _Batch(NamedTuple):
-    """The points before second `end` that are to be sent next."""
+    """What happened before second `end` and is to be sent next: rows by where they go."""
 
     end: int
-    points: list[Point]
+    rows: dict[str, Sequence[object]]
 
 
 def next_stretch(cursor: int, now: int) -> Stretch:
@@ -75,7 +77,8 @@ class IngestClient:
 
     A server that is overloaded, restarting or out of reach is waited for, as long as it takes:
     the simulation can be asked again for what was missed, so nothing is buffered. A batch whose
-    answer was lost on the way is sent again, and may then be counted twice.
+    answer was lost on the way is sent again; its events and tasks still count once, since they
+    have ids, but its points may be counted twice.
 
     Args:
         http: The connection, with the server's address and the key.
@@ -88,30 +91,32 @@ class IngestClient:
         self._encoder = msgspec.json.Encoder()
         self._failures = 0
 
-    async def send(self, points: Sequence[Point]) -> int:
-        """Send a batch; returns how many points were accepted.
+    async def send(self, path: str, rows: Sequence[object]) -> int:
+        """Send a batch; returns how many rows were accepted.
+
+        Args:
+            path: Where rows of this kind come in.
+            rows: Points, events or tasks.
 
         Raises:
             DemoError: The server refuses the key or cannot read the batch.
         """
-        body = self._encoder.encode_lines(points)
+        body = self._encoder.encode_lines(rows)
         headers = {"Content-Type": "application/x-ndjson"}
         if len(body) >= _COMPRESS_FROM_BYTES:
             body = gzip.compress(body, compresslevel=1)
             headers["Content-Encoding"] = "gzip"
         while True:
-            response = await self._post(body, headers)
+            response = await self._post(path, body, headers)
             if response is not None and response.is_success:
                 self._recovered()
                 return _accepted(response)
             await self._wait(self._pause_s(response))
 
-    async def _post(self, body: bytes, headers: dict[str, str]) -> httpx.Response | None:
+    async def _post(self, path: str, body: bytes, headers: dict[str, str]) -> httpx.Response | None:
         """The server's answer if it is worth waiting or going on; None if there was none."""
         try:
-            response = await self._http.post(
-                "/api/v1/ingest/metrics", content=body, headers=headers
-            )
+            response = await self._http.post(path, content=body, headers=headers)
         except (httpx.UnsupportedProtocol, httpx.LocalProtocolError) as error:
             raise DemoError(f"cannot call {self._http.base_url}: {error}") from error
         except httpx.TransportError as error:
@@ -131,7 +136,7 @@ class IngestClient:
 
     def _failed(self, reason: str) -> None:
         if self._failures == 0:
-            _say(f"{reason}; trying again until it takes the points")
+            _say(f"{reason}; trying again until it takes the data")
         self._failures += 1
 
     def _recovered(self) -> None:
@@ -152,7 +157,7 @@ class Demo:
 
     Args:
         shop: The simulation.
-        client: Where its points go.
+        client: Where its data goes.
         now: The wall clock in seconds.
         wait: Waits a number of seconds.
     """
@@ -169,6 +174,8 @@ class Demo:
         self._now = now
         self._wait = wait
         self._points = ShopPoints()
+        self._events = ShopEvents(shop.seed, shop.rate)
+        self._tasks = ShopTasks(shop.seed, shop.rate)
 
     async def backfill(self, seconds: int) -> int:
         """Send the last so many seconds of history; returns the first second not yet sent."""
@@ -182,22 +189,30 @@ class Demo:
             # The next batch is made while the server takes this one.
             following = asyncio.create_task(self._make(batch.end))
             try:
-                sent += await self._client.send(batch.points)
+                sent += await self._send(batch)
             finally:
                 cursor, batch = batch.end, await following
             _show_progress(first, cursor, int(self._now()), sent)
         return cursor
 
     async def _make(self, cursor: int) -> _Batch | None:
-        """The points of the next stretch, or None where it has not begun."""
+        """What happened in the next stretch, or None where it has not begun."""
         now = int(self._now())
         if cursor > now:
             return None
-        return await asyncio.to_thread(self._points_of, next_stretch(cursor, now))
+        return await asyncio.to_thread(self._batch_of, next_stretch(cursor, now))
 
-    def _points_of(self, stretch: Stretch) -> _Batch:
+    def _batch_of(self, stretch: Stretch) -> _Batch:
+        """Events and tasks are told of what is sent second by second, which is the recent past."""
         world = self._shop.world(stretch.start, stretch.end)
-        return _Batch(stretch.end, self._points.of(world, stretch.step_s))
+        rows: dict[str, Sequence[object]] = {METRICS: self._points.of(world, stretch.step_s)}
+        if stretch.step_s == 1:
+            rows |= {EVENTS: self._events.of(world), TASKS: self._tasks.of(world)}
+        return _Batch(stretch.end, rows)
+
+    async def _send(self, batch: _Batch) -> int:
+        """Send all of a batch; returns how many rows were accepted."""
+        return sum([await self._client.send(*kind) for kind in batch.rows.items() if kind[1]])
 
     async def live(self, cursor: int, seconds: int | None) -> None:
         """Send from `cursor` on, second by second, for so many seconds from now or for ever.
@@ -212,8 +227,8 @@ class Demo:
             elif cursor > now:
                 await self._wait(cursor - now)
             else:
-                batch = self._points_of(next_stretch(cursor, int(now)))
-                await self._client.send(batch.points)
+                batch = self._batch_of(next_stretch(cursor, int(now)))
+                await self._send(batch)
                 cursor = batch.end
 
 
@@ -243,7 +258,7 @@ def _show_progress(first: int, cursor: int, now: int, sent: int) -> None:
     if sys.stdout.isatty() or is_done:
         end = "\n" if is_done else ""
         sys.stdout.write(
-            f"\rhistory: {min(percent, 100):3d} %, up to {day} UTC, {sent:,} points{end}"
+            f"\rhistory: {min(percent, 100):3d} %, up to {day} UTC, {sent:,} rows{end}"
         )
         sys.stdout.flush()
 
@@ -259,7 +274,7 @@ async def run_demo(
     """Send the history, then live until cancelled or for `duration_s` seconds.
 
     Raises:
-        DemoError: The server will not take the points.
+        DemoError: The server will not take the data.
     """
     demo = Demo(shop, IngestClient(http, asyncio.sleep), time.time, asyncio.sleep)
     cursor = await demo.backfill(backfill_s)

@@ -143,6 +143,16 @@ class Shop:
         self._trades: dict[int, _Trade] = {}
         self._hours: dict[int, World] = {}
 
+    @property
+    def seed(self) -> int:
+        """Which shop it is."""
+        return self._seed
+
+    @property
+    def rate(self) -> float:
+        """Its API calls per second on average."""
+        return self._rate
+
     def world(self, start: int, end: int) -> World:
         """What happens in the seconds from `start` to before `end` (epoch seconds)."""
         parts = []

@@ -24,6 +24,8 @@ class IngestServer:
     answer: Callable[[int, list[dict[str, Any]]], Answer] = lambda _, points: accept(points)
     url: str = ""
     points: list[dict[str, Any]] = field(default_factory=list)
+    events: list[dict[str, Any]] = field(default_factory=list)
+    tasks: list[dict[str, Any]] = field(default_factory=list)
     requests: list[dict[str, str]] = field(default_factory=list)
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -43,15 +45,24 @@ class IngestServer:
         self.requests.append(request)
         if request.get("content-encoding") == "gzip":
             body = gzip.decompress(body)
-        points = [json.loads(line) for line in body.splitlines()]
-        status, headers, answer = self.answer(len(self.requests), points)
+        rows = [json.loads(line) for line in body.splitlines()]
+        status, headers, answer = self.answer(len(self.requests), rows)
         if status == 202:
-            self.points += points
+            self._kept(request["line"]).extend(rows)
         fields = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         return (
             f"HTTP/1.1 {status} x\r\nContent-Length: {len(answer)}\r\n{fields}\r\n".encode()
             + answer
         )
+
+    def _kept(self, line: str) -> list[dict[str, Any]]:
+        path = line.split(" ")[1]
+        kept = {"metrics": self.points, "events": self.events, "tasks": self.tasks}
+        return kept[path.removeprefix("/api/v1/ingest/")]
+
+    def asked(self, kind: str) -> int:
+        """How many requests with rows of this kind came."""
+        return sum(f"/ingest/{kind} " in request["line"] for request in self.requests)
 
 
 @asynccontextmanager

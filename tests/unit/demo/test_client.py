@@ -34,10 +34,12 @@ class SimulatedTime:
         self.now += seconds
 
 
-async def open_shop(ingest: IngestServer, backfill_s: int, live_s: int) -> SimulatedTime:
+async def open_shop(
+    ingest: IngestServer, backfill_s: int, live_s: int, rate: float = 20
+) -> SimulatedTime:
     time = SimulatedTime()
     async with serving(ingest), httpx.AsyncClient(base_url=ingest.url) as http:
-        demo = Demo(Shop(1), IngestClient(http, time.wait), time.time, time.wait)
+        demo = Demo(Shop(1, rate), IngestClient(http, time.wait), time.time, time.wait)
         cursor = await demo.backfill(backfill_s)
         await demo.live(cursor, live_s)
     return time
@@ -65,15 +67,22 @@ async def test_live_sends_every_second_when_it_begins() -> None:
     ingest = IngestServer()
     time = await open_shop(ingest, 0, 5)
     assert sent_seconds(ingest) == [0, 1, 2, 3, 4]
-    assert len(ingest.requests) == 5
+    assert ingest.asked("metrics") == 5
+    assert ingest.asked("events") == 5
     assert time.waits == [0.75, 1, 1, 1]
 
 
 async def test_history_comes_in_order_compressed_and_joins_live_without_a_gap() -> None:
     ingest = IngestServer()
-    await open_shop(ingest, 2 * 3600, 3)
+    await open_shop(ingest, 2 * 3600, 3, rate=2)
     seconds = sent_seconds(ingest)
     assert seconds == [*range(-7200, -5400, 10), *range(-5400, 3)]
+    # Of what is sent in coarser steps nobody needs each event.
+    told = [event["timestamp"] // 1000 - int(NOW) for event in ingest.events]
+    assert -5401 <= min(told) < -5395
+    assert max(told) <= 1
+    assert len({event["event_id"] for event in ingest.events}) == len(told) > 5400
+    assert min(task["end_time"] for task in ingest.tasks) > (NOW - 5402) * 1000
     assert ingest.requests[0]["content-encoding"] == "gzip"
     assert ingest.requests[0]["content-type"] == "application/x-ndjson"
     assert ingest.requests[0]["line"] == "POST /api/v1/ingest/metrics HTTP/1.1"
@@ -93,7 +102,7 @@ async def test_a_server_that_restarts_gets_what_it_missed(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     def restarting(request: int, points: list[dict[str, Any]]) -> Answer:
-        if 3 <= request <= 6:
+        if 7 <= request <= 10:
             raise ConnectionResetError
         return accept(points)
 
@@ -103,6 +112,18 @@ async def test_a_server_that_restarts_gets_what_it_missed(
     said = capsys.readouterr().out
     assert said.count("trying again") == 1
     assert said.count("the server is back") == 1
+
+
+async def test_events_whose_answer_was_lost_are_sent_again_as_the_same() -> None:
+    def losing(request: int, rows: list[dict[str, Any]]) -> Answer:
+        lost.extend(rows if request == 2 else [])
+        return (503, {}, b"") if request == 2 else accept(rows)
+
+    lost: list[dict[str, Any]] = []
+    ingest = IngestServer(losing)
+    await open_shop(ingest, 0, 1)
+    assert lost
+    assert ingest.events == lost
 
 
 async def test_rejected_rows_are_shown_with_their_reason(
