@@ -11,19 +11,19 @@ from __future__ import annotations
 import msgspec
 
 
-class ArrayValue(msgspec.Struct, frozen=True):
+class ArrayValue(msgspec.Struct, gc=False, frozen=True):
     """A list of values."""
 
     values: tuple[AnyValue, ...] = ()
 
 
-class KeyValueList(msgspec.Struct, frozen=True):
+class KeyValueList(msgspec.Struct, gc=False, frozen=True):
     """Values by key."""
 
     values: tuple[KeyValue, ...] = ()
 
 
-class AnyValue(msgspec.Struct, rename="camel", frozen=True):
+class AnyValue(msgspec.Struct, gc=False, rename="camel", frozen=True):
     """A value of an attribute: at most one field is there."""
 
     string_value: str | None = None
@@ -35,14 +35,14 @@ class AnyValue(msgspec.Struct, rename="camel", frozen=True):
     bytes_value: str | None = None
 
 
-class KeyValue(msgspec.Struct, frozen=True):
+class KeyValue(msgspec.Struct, gc=False, frozen=True):
     """An attribute."""
 
     key: str = ""
     value: AnyValue = AnyValue()
 
 
-class NumberDataPoint(msgspec.Struct, rename="camel"):
+class NumberDataPoint(msgspec.Struct, gc=False, rename="camel"):
     """A value of a gauge or a sum."""
 
     attributes: list[KeyValue] = []
@@ -53,7 +53,7 @@ class NumberDataPoint(msgspec.Struct, rename="camel"):
     flags: int = 0
 
 
-class HistogramDataPoint(msgspec.Struct, rename="camel"):
+class HistogramDataPoint(msgspec.Struct, gc=False, rename="camel"):
     """Observations by buckets with bounds of their own."""
 
     attributes: list[KeyValue] = []
@@ -68,14 +68,14 @@ class HistogramDataPoint(msgspec.Struct, rename="camel"):
     max: float | None = None
 
 
-class ExponentialBuckets(msgspec.Struct, rename="camel", frozen=True):
+class ExponentialBuckets(msgspec.Struct, gc=False, rename="camel", frozen=True):
     """Counts of buckets in a row, from the one with that number on."""
 
     offset: int = 0
     bucket_counts: tuple[int, ...] = ()
 
 
-class ExponentialHistogramDataPoint(msgspec.Struct, rename="camel"):
+class ExponentialHistogramDataPoint(msgspec.Struct, gc=False, rename="camel"):
     """Observations by buckets that grow by a constant factor."""
 
     attributes: list[KeyValue] = []
@@ -93,14 +93,14 @@ class ExponentialHistogramDataPoint(msgspec.Struct, rename="camel"):
     zero_threshold: float = 0.0
 
 
-class ValueAtQuantile(msgspec.Struct):
+class ValueAtQuantile(msgspec.Struct, gc=False):
     """What the source itself made of its observations."""
 
     quantile: float = 0.0
     value: float = 0.0
 
 
-class SummaryDataPoint(msgspec.Struct, rename="camel"):
+class SummaryDataPoint(msgspec.Struct, gc=False, rename="camel"):
     """Count, sum and quantiles of observations."""
 
     attributes: list[KeyValue] = []
@@ -112,13 +112,13 @@ class SummaryDataPoint(msgspec.Struct, rename="camel"):
     flags: int = 0
 
 
-class Gauge(msgspec.Struct, rename="camel", frozen=True):
+class Gauge(msgspec.Struct, gc=False, rename="camel", frozen=True):
     """Levels."""
 
     data_points: tuple[NumberDataPoint, ...] = ()
 
 
-class Sum(msgspec.Struct, rename="camel", frozen=True):
+class Sum(msgspec.Struct, gc=False, rename="camel", frozen=True):
     """Sums since a start, or since the point before."""
 
     data_points: tuple[NumberDataPoint, ...] = ()
@@ -126,27 +126,27 @@ class Sum(msgspec.Struct, rename="camel", frozen=True):
     is_monotonic: bool = False
 
 
-class Histogram(msgspec.Struct, rename="camel", frozen=True):
+class Histogram(msgspec.Struct, gc=False, rename="camel", frozen=True):
     """Histograms since a start, or since the point before."""
 
     data_points: tuple[HistogramDataPoint, ...] = ()
     aggregation_temporality: int = 0
 
 
-class ExponentialHistogram(msgspec.Struct, rename="camel", frozen=True):
+class ExponentialHistogram(msgspec.Struct, gc=False, rename="camel", frozen=True):
     """Exponential histograms since a start, or since the point before."""
 
     data_points: tuple[ExponentialHistogramDataPoint, ...] = ()
     aggregation_temporality: int = 0
 
 
-class Summary(msgspec.Struct, rename="camel", frozen=True):
+class Summary(msgspec.Struct, gc=False, rename="camel", frozen=True):
     """Summaries since a start."""
 
     data_points: tuple[SummaryDataPoint, ...] = ()
 
 
-class Metric(msgspec.Struct, rename="camel"):
+class Metric(msgspec.Struct, gc=False, rename="camel"):
     """One metric: one of the kinds has points."""
 
     name: str = ""
@@ -159,34 +159,34 @@ class Metric(msgspec.Struct, rename="camel"):
     summary: Summary = Summary()
 
 
-class Scope(msgspec.Struct, frozen=True):
+class Scope(msgspec.Struct, gc=False, frozen=True):
     """The library that measured."""
 
     name: str = ""
     version: str = ""
 
 
-class ScopeMetrics(msgspec.Struct):
+class ScopeMetrics(msgspec.Struct, gc=False):
     """What one library measured."""
 
     scope: Scope = Scope()
     metrics: list[Metric] = []
 
 
-class Resource(msgspec.Struct, frozen=True):
+class Resource(msgspec.Struct, gc=False, frozen=True):
     """What was measured."""
 
     attributes: tuple[KeyValue, ...] = ()
 
 
-class ResourceMetrics(msgspec.Struct, rename="camel"):
+class ResourceMetrics(msgspec.Struct, gc=False, rename="camel"):
     """What was measured of one resource."""
 
     resource: Resource = Resource()
     scope_metrics: list[ScopeMetrics] = []
 
 
-class Request(msgspec.Struct, rename="camel"):
+class Request(msgspec.Struct, gc=False, rename="camel"):
     """An ExportMetricsServiceRequest."""
 
     resource_metrics: list[ResourceMetrics] = []
