@@ -13,8 +13,8 @@ from asking import accept, counted
 from commands import content, run
 from nowline.bus.base import DeadLetter
 from nowline.bus.logfile import LogFile
-from redis_server import durable_redis, own_redis
 from polling import eventually
+from redis_server import durable_redis, own_redis
 from running import Server
 
 

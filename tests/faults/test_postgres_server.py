@@ -20,6 +20,7 @@ from asking import MINUTE_MS, Row, accept, ask, count, counted, whole_minute
 from polling import eventually
 from postgres import PLAIN, TIMESCALE, OwnServer, own_server
 from postgres import Server as Postgres
+from remote_writing import named, send
 from running import Server
 
 PLACES = [pytest.param(PLAIN, id="postgres")]
@@ -159,6 +160,27 @@ def test_events_are_there_once_after_crashes_of_both(tmp_path: Path) -> None:
         assert server.stop() == 0
     assert not (tmp_path / "data" / "activity.sqlite").exists()
     asyncio.run(postgres.drop_database(url))
+def test_what_is_sent_again_after_a_crash_counts_once(url: str, tmp_path: Path) -> None:
+    base = whole_minute(5)
+    samples = [(float(at), base + at) for at in range(10)]
+    gauge, total = named("pg.again", *samples), named("pg_again_total", *samples)
+    late = named("pg.again", (1.0, base + 3), (1.0, base - 2 * 24 * 60 * MINUTE_MS))
+    server = Server(tmp_path / "data", NOWLINE_STORE_URL=url)
+    with server:
+        with server.ingest() as sender, server.alice() as reader:
+            assert send(sender, [gauge, total]).status_code == 204
+            assert send(sender, [gauge, total]).status_code == 204
+            assert counted(reader, "pg.again", 10) == 10
+        server.kill()
+        server.start()
+        with server.ingest() as sender, server.alice() as reader:
+            assert send(sender, [total, gauge]).status_code == 204
+            for _ in range(2):
+                assert send(sender, [late]).status_code == 204
+            span = {"last": "7d"}
+            assert eventually(lambda: count(reader, "pg.again", time_range=span) == 11)
+            assert count(reader, "pg_again_total") == 10
+            assert sum(p["value"] for p in ask(reader, "pg_again_total", aggregation="sum")) == 9
 
 
 def test_rows_wait_in_the_log_while_postgresql_is_away(tmp_path: Path) -> None:
