@@ -160,6 +160,8 @@ def test_events_are_there_once_after_crashes_of_both(tmp_path: Path) -> None:
         assert server.stop() == 0
     assert not (tmp_path / "data" / "activity.sqlite").exists()
     asyncio.run(postgres.drop_database(url))
+
+
 def test_what_is_sent_again_after_a_crash_counts_once(url: str, tmp_path: Path) -> None:
     base = whole_minute(5)
     samples = [(float(at), base + at) for at in range(10)]
