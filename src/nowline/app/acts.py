@@ -1,0 +1,66 @@
+"""The way of what people do: in, through the log, into memory and the store."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from nowline.activity.following import ActivityWriter, PresentWorker
+from nowline.activity.history import History
+from nowline.activity.present import Present
+from nowline.app.background import background, die_with
+from nowline.app.flow import Flow
+from nowline.app.opening import ms
+from nowline.clock import Clock
+from nowline.config import Settings, signing_key
+from nowline.ingest.activity import Activity
+from nowline.ingest.dedupe import Repeats
+from nowline.ingest.masking import Masker
+from nowline.rollup.upkeep import Upkeep
+from nowline.store.activity import ActivityStore
+
+
+@dataclass(frozen=True, slots=True)
+class Acts:
+    """The way of what people do: in, through the log, into memory and the store."""
+
+    store: ActivityStore
+    activity: Activity
+    present: Present
+    history: History
+    worker: PresentWorker
+    writer: ActivityWriter
+    upkeep: Upkeep
+
+    @classmethod
+    async def open(cls, flow: Flow, store: ActivityStore, clock: Clock, settings: Settings) -> Acts:
+        """Put the parts together, and bring them to where the log is."""
+        masker = Masker(signing_key(settings), settings.mask)
+        repeats = Repeats(store)
+        writer = ActivityWriter(flow.bus, store, clock, repeats.forget)
+        await writer.start()
+        present = Present(clock)
+        worker = PresentWorker(flow.bus, present, clock)
+        await worker.restore(store, writer.offset)
+        keep_ms = ms(settings.activity_retention)
+        return cls(
+            store=store,
+            activity=Activity(flow.ingest, repeats, masker, clock, keep_ms),
+            present=present,
+            history=History(store, clock, masker.text),
+            worker=worker,
+            writer=writer,
+            upkeep=Upkeep(store, clock),
+        )
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Follow the log; on the way out, keep what it holds."""
+        storing = asyncio.create_task(self.writer.run())
+        storing.add_done_callback(die_with)
+        async with background(self.worker.run(), self.upkeep.run()):
+            yield
+            self.writer.stop()
+            await storing

@@ -1,0 +1,76 @@
+"""What the routes work with."""
+
+from __future__ import annotations
+
+from nowline.api import application as http
+from nowline.api import dashboards
+from nowline.api.exposition import Parts, Telemetry
+from nowline.api.live import Live
+from nowline.api.page import Page
+from nowline.app.acts import Acts
+from nowline.app.flow import Flow
+from nowline.auth.service import Auth
+from nowline.backup.service import Backups
+from nowline.clock import Clock
+from nowline.collect.requests import RequestStats
+from nowline.ingest.protobuf import ProtobufDecoders
+from nowline.query.configurations import Configurations
+from nowline.query.kpi import Kpis
+from nowline.rollup.dead_letters import DeadLetters
+from nowline.store.documents import Documents
+
+
+def services(  # noqa: PLR0913, PLR0917 - all that routes work with
+    flow: Flow,
+    acts: Acts,
+    documents: Documents,
+    backups: Backups,
+    auth: Auth,
+    clock: Clock,
+    requests: RequestStats,
+) -> http.Services:
+    """The parts by the names that routes ask for them by."""
+    configurations = Configurations(documents, clock)
+    parts = Parts(
+        bus=flow.bus,
+        admission=flow.admission,
+        ingest=flow.ingest,
+        once=flow.once,
+        windows=flow.windows,
+        window_worker=flow.window_worker,
+        store=flow.store,
+        store_writer=flow.store_writer,
+        upkeep=flow.upkeep,
+        engine=flow.engine,
+        hub=flow.hub,
+        events=acts.store,
+        activity=acts.activity,
+        configurations=configurations,
+        shared=flow.shared,
+        statsd=flow.statsd,
+    )
+    templates = dashboards.load()
+    watched = {name: dashboards.wanted(template) for name, template in templates.items()}
+    return http.Services(
+        auth=auth,
+        documents=documents,
+        store=flow.store,
+        events=acts.store,
+        backups=backups,
+        dead_letters=DeadLetters(flow.bus, documents, clock),
+        admission=flow.admission,
+        ingest=flow.ingest,
+        once=flow.once,
+        otlp=flow.otlp,
+        protobuf=ProtobufDecoders(),
+        engine=flow.engine,
+        activity=acts.activity,
+        present=acts.present,
+        history=acts.history,
+        kpis=Kpis(configurations, flow.engine, clock),
+        live=Live(flow.sessions, auth, clock, watched),
+        telemetry=Telemetry(parts),
+        templates=templates,
+        page=Page(),
+        requests=requests,
+    )
