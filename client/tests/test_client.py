@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+import multiprocessing
 import os
 import signal
 import socket
@@ -17,6 +18,8 @@ from nowline_client import Nowline, TaskRun
 from receiver import Answer, Receiver
 
 pytest_plugins = ["recording"]
+# Python 3.12 and later warn of every fork beside threads; that it goes well is what is tested.
+pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
 
 # So long that only what asks for it sends.
 NEVER = 3600.0
@@ -328,6 +331,16 @@ def test_a_fork_while_threads_record_and_send_leaves_no_lock_taken(receiver: Rec
     assert codes == [0] * 10
     of_children = [row for row in receiver.metric("orders") if row["tags"]["by"] == "child"]
     assert sum(row["value"] for row in of_children) == 10
+
+
+def test_a_process_of_multiprocessing_delivers_what_waits(receiver: Receiver, nl: Nowline) -> None:
+    forking = multiprocessing.get_context("fork")
+    for n in (1, 10):
+        process = forking.Process(target=nl.count, args=("orders", n))
+        process.start()
+        process.join(30)
+        assert process.exitcode == 0
+    assert sorted(row["value"] for row in receiver.metric("orders")) == [1, 10]
 
 
 def _forked(nl: Nowline) -> int:

@@ -29,6 +29,12 @@ def test_what_is_no_address_is_refused(url: str) -> None:
         Connection(url, "key", 1)
 
 
+@pytest.mark.parametrize("key", ["", "two\nlines", "schlüssel"])
+def test_what_cannot_be_a_key_is_refused(key: str) -> None:
+    with pytest.raises(ValueError, match="key"):
+        Connection("http://127.0.0.1:8000", key, 1)
+
+
 def test_the_request_says_who_sends_what() -> None:
     with Receiver() as receiver:
         connection = Connection(f"{receiver.url}/under/", "the key", 5)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import functools
 import os
+import sys
 import time
 import uuid
 import weakref
@@ -48,7 +49,7 @@ class Nowline:
         exit_timeout: As given.
 
     Raises:
-        ValueError: If the address or a number cannot be meant.
+        ValueError: If the address, the key or a number cannot be meant.
     """
 
     def __init__(
@@ -284,6 +285,9 @@ class Nowline:
     def _reopen(self) -> None:
         self._connection.abandon()
         self._open()
+        # A process of multiprocessing ends without Python's own end, but tells those listed here.
+        if (util := sys.modules.get("multiprocessing.util")) is not None:
+            util.register_after_fork(self, _close_with_process)
 
     def _wake(self, at_once: bool) -> None:
         self._sender.wake(at_once)
@@ -306,6 +310,10 @@ class Nowline:
 
 def _epoch_ms(moment: datetime) -> int:
     return round(moment.timestamp() * 1000)
+
+
+def _close_with_process(client: Nowline) -> None:
+    sys.modules["multiprocessing.util"].Finalize(client, client.close, exitpriority=0)
 
 
 def _reopen_after_fork(client: Nowline) -> None:

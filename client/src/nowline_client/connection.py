@@ -40,13 +40,15 @@ class Connection:
         timeout_s: How long to wait for the connection and for each part of the answer.
 
     Raises:
-        ValueError: If the address is not one of http or https with a host.
+        ValueError: If that is no address of http or https with a host, or cannot be a key.
     """
 
     def __init__(self, url: str, key: str, timeout_s: float) -> None:
         parts = urlsplit(url)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise ValueError(f"{url!r} is not an address: give one like http://127.0.0.1:8000")
+        if not key or not key.isascii() or not key.isprintable():
+            raise ValueError("the key must be printable ASCII, and not empty")
         secure = parts.scheme == "https"
         kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
         self._path = parts.path.rstrip("/")

@@ -15,6 +15,8 @@ from receiver import Receiver
 from redis_server import own_redis
 
 pytest_plugins = ["recording"]
+# Python 3.12 and later warn of every fork beside threads, as RQ's are.
+pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
 
 
 @pytest.fixture
