@@ -7,7 +7,9 @@ row, to keep the good ones and name what is wrong with the others.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from operator import attrgetter
+from typing import TypeVar
 
 import msgspec
 import numpy as np
@@ -26,6 +28,9 @@ _NOTHING = Raw(b"")
 _MOST_NESTED = 16
 # Twice what as many tags as there may be take if every byte of them is escaped.
 _MOST_TAGS_BYTES = 512 << 10
+# Longer ones are not kept: a cache is not to be filled with megabytes.
+_MOST_KEPT_BYTES = 256
+_MOST_KEPT = 32_768
 
 
 class _Row(msgspec.Struct, gc=False, forbid_unknown_fields=True):
@@ -69,18 +74,36 @@ def decode_json(body: bytes, now_ms: int) -> Columns:
         return _one_by_one(enumerate(_raw(body, is_array=is_array)), now_ms)
     except msgspec.DecodeError as error:
         raise _unreadable(error) from error
-    return _columns(rows, range(len(rows)), [], now_ms)
+    return _columns(rows, np.arange(len(rows)), [], now_ms)
 
 
 def decode_ndjson(body: bytes, now_ms: int) -> Columns:
     """Rows of a body with one JSON object a line; empty lines are passed over."""
     check_rows(body, b"\n")
+    if (rows := _plain_lines(body)) is not None:
+        return _columns(rows, np.arange(len(rows)), [], now_ms)
     lines = [(i, line) for i, line in enumerate(body.split(b"\n")) if line.strip()]
     try:
         rows = [_row.decode(line) for _, line in lines]
     except UNDECODABLE:
         return _one_by_one(lines, now_ms)
     return _columns(rows, [i for i, _ in lines], [], now_ms)
+
+
+def _plain_lines(body: bytes) -> list[_Row] | None:
+    """The rows of a body that may as well be one array, which is faster to read; else None.
+
+    Every line end has to be between two objects. Without a `[` there is no other array, so a
+    comma in place of such a line end is always one between rows, and can join no two lines.
+    """
+    body = body.removesuffix(b"\n")
+    if b"[" in body or body.count(b"}\n{") != body.count(b"\n"):
+        return None
+    try:
+        rows = _rows.decode(b"[%b]" % body.replace(b"}\n{", b"},{"))
+    except UNDECODABLE:
+        return None
+    return rows if len(rows) == body.count(b"\n") + 1 else None
 
 
 def _raw(body: bytes, *, is_array: bool) -> Sequence[Raw]:
@@ -108,35 +131,66 @@ def _one_by_one(raws: Iterable[tuple[int, Raw | bytes]], now_ms: int) -> Columns
 
 
 def _columns(
-    rows: Sequence[_Row], index: Sequence[int], rejected: list[Rejected], now_ms: int
+    rows: Sequence[_Row], index: Sequence[int] | Ints, rejected: list[Rejected], now_ms: int
 ) -> Columns:
-    kinds = [(row.name, row.type, bytes(row.tags)) for row in rows]
-    places = {kind: place for place, kind in enumerate(dict.fromkeys(kinds))}
-    labels, bad = _labels(list(places))
+    kinds, label = _kinds(rows)
+    labels, bad = _labels(kinds)
     columns = Columns(
         labels,
-        np.fromiter((places[kind] for kind in kinds), np.int64, len(kinds)),
+        label,
         _times(rows, now_ms),
         np.fromiter(map(attrgetter("value"), rows), np.float64, len(rows)),
-        np.array(index, np.int64),
+        np.asarray(index, np.int64),
         rejected,
     )
     _read_metadata(columns, rows)
     return _without(columns, bad)
 
 
+_Key = TypeVar("_Key", bytes, "_Kind")
+_Kind = tuple[str, MetricType | None, bytes]
+
+
+def _kinds(rows: Sequence[_Row]) -> tuple[list[_Kind], Ints]:
+    """The distinct names, types and tags as sent, and which of them each row has."""
+    names, types = list(map(attrgetter("name"), rows)), list(map(attrgetter("type"), rows))
+    tags = list(map(bytes, map(attrgetter("tags"), rows)))
+    if len(set(names)) == 1 and types.count(types[0]) == len(types):
+        distinct, label = _numbered(tags)
+        return [(names[0], types[0], each) for each in distinct], label
+    return _numbered(list(zip(names, types, tags, strict=True)))
+
+
+def _numbered(texts: list[_Key]) -> tuple[list[_Key], Ints]:
+    """The distinct ones in the order in which they come, and which of them each one is."""
+    numbers = {text: number for number, text in enumerate(dict.fromkeys(texts))}
+    label = np.fromiter(map(numbers.__getitem__, texts), np.int64, len(texts))
+    return list(numbers), label
+
+
 def _labels(
-    kinds: list[tuple[str, MetricType | None, bytes]],
+    kinds: list[_Kind],
 ) -> tuple[list[Label], dict[int, str]]:
     """The label of each kind, and what is wrong with those whose tags are not."""
     labels: list[Label] = []
     bad: dict[int, str] = {}
     for place, (name, kind, raw) in enumerate(kinds):
-        tags, fault = _read_tags(raw) if raw and raw != b"null" else ({}, None)
+        is_short = len(name) + len(raw) <= _MOST_KEPT_BYTES
+        label, fault = (_kept_label if is_short else _label)(name, kind, raw)
+        labels.append(label)
         if fault is not None:
             bad[place] = fault
-        labels.append(Label(name, kind, tags))
     return labels, bad
+
+
+def _label(name: str, kind: MetricType | None, raw: bytes) -> tuple[Label, str | None]:
+    """A label, and what is wrong with its tags; None if nothing is."""
+    tags, fault = _read_tags(raw) if raw and raw != b"null" else ({}, None)
+    return Label(name, kind, tags), fault
+
+
+# Tags that are written in another order or spacing are another text, and have a label each.
+_kept_label = lru_cache(_MOST_KEPT)(_label)
 
 
 def _read_tags(raw: bytes) -> tuple[dict[str, str], str | None]:
@@ -158,9 +212,11 @@ _FAR = 1 << 53
 
 def _times(rows: Sequence[_Row], now_ms: int) -> Ints:
     """Epoch milliseconds of each row, now where it has none, -1 where it is no time."""
-    times = [row.time for row in rows]
-    if set(map(type, times)) == {int} and max(times) < _FAR and min(times) > -_FAR:  # type: ignore[type-var,operator]
-        return np.array(times, np.int64)
+    times = list(map(attrgetter("time"), rows))
+    column = np.array(times if times and type(times[0]) is int else [0.5])
+    # Of whole numbers, each within 64 bits, and nothing else.
+    if column.dtype == np.int64 and column.max() < _FAR and column.min() > -_FAR:
+        return column
     return np.fromiter((_time(time, now_ms) for time in times), np.int64, len(times))
 
 
@@ -173,6 +229,8 @@ def _time(moment: float | str | None, now_ms: int) -> int:
 
 def _read_metadata(columns: Columns, rows: Sequence[_Row]) -> None:
     """Of rows that describe the same metric the later ones add to the earlier ones."""
+    if all(row.metadata is _NOTHING for row in rows):
+        return
     known: dict[tuple[str, bytes], str | None] = {}
     merged: dict[str, dict[str, object]] = {}
     for at, row in enumerate(rows):
@@ -213,8 +271,9 @@ def _nests(value: object, most: int) -> bool:
 
 def _without(columns: Columns, bad: dict[int, str]) -> Columns:
     """The columns without the rows whose label, metadata or time cannot be read."""
-    unreadable = columns.time == _UNREADABLE_TIME
-    wrong = np.isin(columns.label, list(bad)) | unreadable | (columns.label < 0)
+    wrong = (columns.time == _UNREADABLE_TIME) | (columns.label < 0)
+    if bad:
+        wrong |= np.isin(columns.label, list(bad))
     if not wrong.any():
         return columns
     for at in np.flatnonzero(wrong).tolist():
