@@ -35,7 +35,9 @@ async def write(request: Request[Any, Any, Any], ingest: NamedDependency[Ingest]
 
     Lines that are refused are listed with their 0-based place; the others are kept.
     """
-    precision = request.query_params.get("precision") or _DEFAULT_PRECISION
+    precision = _DEFAULT_PRECISION
+    if request.scope["query_string"]:
+        precision = request.query_params.get("precision") or precision
     body = await sent_body(request)
     outcome = await ingest.accept(decode_lines(body, ingest.now_ms(), precision))
     if outcome.rejected:

@@ -18,7 +18,7 @@ HOLD: Final = "hold"
 
 async def sent_body(request: Request[Any, Any, Any]) -> bytes:
     """The body, unpacked; see `read_body` and `Hold` for what is refused."""
-    return await _read(request, request.headers.get("content-encoding", ""))
+    return await _read(request, _header(request, b"content-encoding"))
 
 
 async def sent_as_is(request: Request[Any, Any, Any]) -> bytes:
@@ -35,7 +35,7 @@ def unpacked(request: Request[Any, Any, Any], body: bytes) -> bytes:
 
 async def _read(request: Request[Any, Any, Any], encoding: str) -> bytes:
     hold: Hold = request.scope["state"][HOLD]
-    length = request.headers.get("content-length", "0")
+    length = _header(request, b"content-length")
     if length.isdigit():
         _check_announced(int(length), hold)
     return await hold.read(
@@ -55,3 +55,9 @@ def _check_announced(length: int, hold: Hold) -> None:
         detail = f"The body is over {MOST_SENT:,} bytes. Send smaller batches."
         raise NowlineError(Code.TOO_LARGE, detail)
     hold.announce(length)
+
+
+def _header(request: Request[Any, Any, Any], name: bytes) -> str:
+    """A header's value, "" if it was not sent; the framework would first copy all headers."""
+    values = (value for key, value in request.scope["headers"] if key == name)
+    return next(values, b"").decode("latin-1")

@@ -348,19 +348,26 @@ class Catalogue:
 
     def _see(self, batch: Batch, ids: Ints) -> None:
         """Move the times when the metrics of these rows were seen."""
-        numbers, of_key = np.unique(self._metric_of[ids], return_inverse=True)
-        of_row = of_key[batch.series]
-        first, last = np.full(len(numbers), _NEVER), np.zeros(len(numbers), np.int64)
-        np.minimum.at(first, of_row, batch.time)
-        np.maximum.at(last, of_row, batch.time)
-        seen = zip(numbers.tolist(), first.tolist(), last.tolist(), strict=True)
-        for number, earliest, latest in seen:
+        for number, earliest, latest in self._times(batch, self._metric_of[ids]):
             metric = self._numbered[number]
             if earliest < metric.first_seen:
                 metric.first_seen = earliest
                 self._change(metric)
             metric.last_seen = max(metric.last_seen, latest)
             self._seen.add(metric.name)
+
+    @staticmethod
+    def _times(batch: Batch, metric_of: Ints) -> Iterable[tuple[int, int, int]]:
+        """For each metric of the batch its number, and its first and last time."""
+        number = int(metric_of[0])
+        if len(metric_of) == 1 or (metric_of == number).all():
+            return [(number, int(batch.time.min()), int(batch.time.max()))]
+        numbers, of_key = np.unique(metric_of, return_inverse=True)
+        of_row = of_key[batch.series]
+        first, last = np.full(len(numbers), _NEVER), np.zeros(len(numbers), np.int64)
+        np.minimum.at(first, of_row, batch.time)
+        np.maximum.at(last, of_row, batch.time)
+        return zip(numbers.tolist(), first.tolist(), last.tolist(), strict=True)
 
     def _describe(self, metadata: Mapping[str, bytes]) -> None:
         for name, raw in metadata.items():

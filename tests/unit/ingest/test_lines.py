@@ -10,12 +10,23 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from nowline.errors import Code, NowlineError
+from nowline.ingest import lines
 from nowline.ingest.columns import Columns
-from nowline.ingest.lines import PRECISIONS, decode_each_line, decode_lines
+from nowline.ingest.lines import PRECISIONS
 
 NOW = 1_800_000_000_000
 Point = tuple[str, dict[str, str], int, float]
 Row = tuple[int, str, dict[str, str], int, float]
+
+
+def decode_lines(body: bytes, now_ms: int, precision: str = "ns") -> Columns:
+    """However short it is, read together."""
+    return lines.decode_lines(body, now_ms, precision, alone_below=0)
+
+
+def decode_each_line(body: bytes, now_ms: int, precision: str = "ns") -> Columns:
+    """However long it is, read line by line."""
+    return lines.decode_lines(body, now_ms, precision, alone_below=1 << 40)
 
 
 def rows(columns: Columns) -> list[Row]:
