@@ -108,8 +108,10 @@ def label_of(series: bytes, field: bytes) -> Label:
 
 def labels_of(series: list[bytes], fields: list[bytes]) -> list[Label]:
     """The label of each of these fields; `NO_LABEL` where there can be none."""
+    longest = max(map(len, series), default=0) + max(map(len, fields), default=0)
+    find = _kept_label if longest <= _MOST_KEPT_BYTES else label_of
     try:
-        return list(map(label_of, series, fields))
+        return list(map(find, series, fields))
     except LineError:
         return list(map(_label_if_any, series, fields))
 

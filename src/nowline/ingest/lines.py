@@ -109,17 +109,11 @@ class _Rows:
 
     def columns(self) -> Columns:
         """All rows, in the order of their lines."""
-        parts = [*self.parts, self._alone()]
-        index = np.concatenate([part.index for part in parts])
-        order = np.argsort(index, kind="stable") if self.alone else slice(None)
-        return Columns(
-            self.labels,
-            np.concatenate([part.label for part in parts])[order],
-            np.concatenate([part.time for part in parts])[order],
-            np.concatenate([part.value for part in parts])[order],
-            index[order],
-            sorted(self.rejected, key=lambda row: row.index),
-        )
+        rows = self._alone()
+        if self.parts:
+            rows = _joined([*self.parts, rows], in_order=not self.alone)
+        rejected = sorted(self.rejected, key=lambda row: row.index)
+        return Columns(self.labels, rows.label, rows.time, rows.value, rows.index, rejected)
 
     def _take(self, found: Scan) -> None:
         exact = found.time // np.uint64(10 ** max(self.digits, 0))
@@ -180,6 +174,17 @@ class _Rows:
     def _to_ms(self, time: int) -> int:
         exact = time * 1000 if self.digits < 0 else time // 10**self.digits
         return max(-_FAR_MS, min(exact, _FAR_MS))
+
+
+def _joined(parts: list[_Part], *, in_order: bool) -> _Part:
+    index = np.concatenate([part.index for part in parts])
+    order = slice(None) if in_order else np.argsort(index, kind="stable")
+    return _Part(
+        np.concatenate([part.label for part in parts])[order],
+        np.concatenate([part.time for part in parts])[order],
+        index[order],
+        np.concatenate([part.value for part in parts])[order],
+    )
 
 
 def _with_plain_ends(body: bytes) -> bytes:
