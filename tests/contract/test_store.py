@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nowline.errors import Code, NowlineError
 from nowline.model.query import MINUTE_MS
 from nowline.model.series import MetricType, SeriesKey
 from nowline.store.base import Append, Rows, Span, Store
@@ -284,3 +285,10 @@ async def _check(
             for span in asked:
                 await assert_is(store, stored, span, groups)
         await store.close()
+
+
+async def test_a_store_blames_rows_for_what_they_hold_only(store: Store) -> None:
+    assert store.blames_rows(ValueError("a value"))
+    for down in (OSError(28, "No space left on device"), TimeoutError(), ConnectionResetError()):
+        assert not store.blames_rows(down)
+    assert not store.blames_rows(NowlineError(Code.UNAVAILABLE, "It is down."))

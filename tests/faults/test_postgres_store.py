@@ -268,3 +268,15 @@ async def opened(url: str, keep_ms: dict[Level, int]) -> AsyncIterator[PostgresS
         yield store
     finally:
         await store.close()
+
+
+async def test_only_a_wrong_value_is_blamed_on_the_rows(store: PostgresStore) -> None:
+    async with connected(store._url) as connection:
+        with pytest.raises(asyncpg.PostgresError) as wrong:
+            await connection.execute("SELECT 1e400::float8")
+        with pytest.raises(asyncpg.PostgresError) as gone:
+            await connection.execute("SELECT * FROM there_is_no_such_table")
+    assert store.blames_rows(wrong.value)
+    assert not store.blames_rows(gone.value)
+    assert not store.blames_rows(asyncpg.DiskFullError())
+    assert not store.blames_rows(asyncpg.ConnectionDoesNotExistError())

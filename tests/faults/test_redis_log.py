@@ -45,8 +45,10 @@ async def opened(
     redis: RedisServer, folder: Path, holder: str = "holder", lease_s: float = 10
 ) -> AsyncIterator[RedisLog]:
     log = await RedisLog.open(redis.url, folder / holder, lease_s)
-    yield log
-    await log.close()
+    try:
+        yield log
+    finally:
+        await log.close()
 
 
 async def contents(log: RedisLog, after: int = 0) -> list[tuple[int, bytes]]:
@@ -343,3 +345,14 @@ async def test_a_redis_that_is_not_there_or_lets_nobody_in_is_told_in_one_line(
         await RedisLog.open(redis.url, tmp_path / "holder")
     assert unreachable.value.code is Code.UNAVAILABLE
     assert "\n" not in unreachable.value.detail
+
+
+async def test_a_close_that_finds_redis_gone_comes_to_an_end(
+    redis: RedisServer, tmp_path: Path
+) -> None:
+    log = await RedisLog.open(redis.url, tmp_path / "holder")
+    await log.append(b"x")
+    await log.commit("store", 1)
+    redis.kill()
+    # The last commit is the first to notice.
+    await asyncio.wait_for(log.close(), 5)

@@ -2,7 +2,8 @@
 
 One server at a time writes it, under a lease. A server that dies leaves what it had not committed
 to the next one: that reads on from what the store has. Since there is one writer, it numbers the
-records itself, and an append whose answer was lost can be given again: Redis takes what it lacks.
+records itself, and knows which of them it was told to have: an append whose answer was lost is
+undone and made again, or refused.
 
 Redis says that it has a record once its own rules for the append-only file are met. With
 `appendfsync always` it is on disk by then. WAITAOF would wait for the same with `everysec`, a
@@ -100,7 +101,8 @@ class RedisLog(GroupedLog):
         """
         left = self._link.down_since + _PATIENCE_S - self._loop.time()
         try:
-            await asyncio.wait_for(self._link.wait_up(), left)
+            async with asyncio.timeout(left):
+                await self._link.wait_up()
         except TimeoutError:
             detail = f"The log's Redis at {self._link.name} does not answer."
             raise NowlineError(Code.UNAVAILABLE, detail, retry_after_s=2) from None

@@ -117,7 +117,9 @@ class Link:
         """
         while self.taken_over is None:
             try:
-                await asyncio.wait_for(self._lost.wait(), self._lease_s / 3)
+                # Not `wait_for`, which passes over a cancellation that comes together with a loss.
+                async with asyncio.timeout(self._lease_s / 3):
+                    await self._lost.wait()
             except TimeoutError:
                 await self._renew()
             else:

@@ -5,7 +5,8 @@ A log is five keys of one hash slot. `stream` has the records, entry `<offset>-0
 hash `commits` has the offset of each group, `letters` and `blobs` the dead letters by id.
 
 Every script that changes anything names the session that it is of. What a connection that was
-given up had still on its way to Redis is of an older session, and changes nothing any more.
+given up had still on its way to Redis is of an older session, and changes nothing any more; what it
+changed and nobody was told of is undone when the next session begins.
 """
 
 from __future__ import annotations
@@ -54,21 +55,17 @@ redis.call('HSET', about, 'until', string.format('%.0f', now + ARGV[2]))
 APPEND = f"""{_NAMES}{_MINE}
 -- session, first offset, number of letters to drop, their ids, blobs
 local offset, dropped = tonumber(ARGV[2]), tonumber(ARGV[3])
-local head = tonumber(redis.call('HGET', about, 'head') or '0')
 for i = 4 + dropped, #ARGV do
-  if offset > head then
-    redis.call('XADD', stream, string.format('%.0f-0', offset), 'b', ARGV[i])
-    head = offset
-  end
+  redis.call('XADD', stream, string.format('%.0f-0', offset), 'b', ARGV[i])
   offset = offset + 1
 end
-redis.call('HSET', about, 'head', string.format('%.0f', head))
+redis.call('HSET', about, 'head', string.format('%.0f', offset - 1))
 for i = 4, 3 + dropped do
   redis.call('HDEL', letters, ARGV[i])
   redis.call('HDEL', blobs, ARGV[i])
 end
 """
-"""Append what is not there yet, and drop dead letters: given twice, it does it once."""
+"""Append, and drop dead letters."""
 
 READ = f"""{_NAMES}
 -- after, limit in bytes
