@@ -15,6 +15,7 @@ from nowline.errors import invalid
 from nowline.ingest.columns import Columns, Label, Rejected
 from nowline.ingest.line_grammar import LineError, end_of_open_string, label_of, read_line
 from nowline.ingest.line_scan import Scan, scan
+from nowline.ingest.rows import check_rows, refuse
 from nowline.model.partials import Floats, Ints
 
 # How many digits a time has beyond the milliseconds; fewer than none for seconds.
@@ -41,8 +42,10 @@ def decode_lines(
         alone_below: Bodies of fewer bytes are read line by line, which is faster for a few.
 
     Raises:
-        NowlineError: INVALID for another precision.
+        NowlineError: INVALID for another precision, or as `rows.refuse`; TOO_LARGE for more
+            lines than `rows.MOST_ROWS`.
     """
+    check_rows(body, b"\n")
     rows = _Rows(now_ms, _digits_of(precision))
     body = _with_plain_ends(body)
     at = 0
@@ -142,7 +145,7 @@ class _Rows:
 
     def _reject(self, error: str | None, number: int) -> None:
         if error is not None:
-            self.rejected.append(Rejected(number, error))
+            refuse(self.rejected, Rejected(number, error))
 
     def _read(self, text: bytes, number: int) -> str | None:
         """Take in a line; what is wrong with it, None if nothing is."""

@@ -18,6 +18,7 @@ from nowline.ingest import otlp_messages as shape
 from nowline.ingest.buckets import Buckets, explicit, exponential
 from nowline.ingest.columns import Columns, Label, Rejected
 from nowline.ingest.otlp_tags import Form, attributes, point_tags, source_tags
+from nowline.ingest.rows import refuse
 from nowline.model.query import MINUTE_MS
 from nowline.model.series import MetricType
 
@@ -150,7 +151,7 @@ class _Walk:
             try:
                 take(name, point)
             except ValueError as error:
-                self.rejected.append(Rejected(len(self.names) - 1, str(error)))
+                refuse(self.rejected, Rejected(len(self.names) - 1, str(error)))
 
     def _sum(self, name: str, point: shape.NumberDataPoint, *, of: shape.Sum) -> None:
         if not _is_total(of):

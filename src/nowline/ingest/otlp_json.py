@@ -13,6 +13,7 @@ import msgspec
 from nowline.errors import Code, NowlineError
 from nowline.ingest.otlp import Decoded, decode
 from nowline.ingest.otlp_messages import AnyValue, Request
+from nowline.ingest.rows import check_rows
 
 _decoder = msgspec.json.Decoder(Request, strict=False)
 
@@ -24,8 +25,9 @@ class OtlpJson:
         """The rows and histograms of a request that was received now.
 
         Raises:
-            NowlineError: INVALID when the body is none.
+            NowlineError: INVALID when the body is none; as `rows.check_rows`.
         """
+        check_rows(body, b"{")
         try:
             return decode(_decoder.decode(body), self, now_ms)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

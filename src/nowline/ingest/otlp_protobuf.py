@@ -14,6 +14,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 from nowline.errors import Code, NowlineError
 from nowline.ingest.otlp import Decoded, decode
 from nowline.ingest.otlp_messages import AnyValue, Request
+from nowline.ingest.rows import check_messages
 
 
 class OtlpProtobuf:
@@ -23,8 +24,9 @@ class OtlpProtobuf:
         """The rows and histograms of a request that was received now.
 
         Raises:
-            NowlineError: INVALID when the body is none.
+            NowlineError: INVALID when the body is none; as `rows.check_messages`.
         """
+        check_messages(body)
         try:
             request = ExportMetricsServiceRequest.FromString(body)
         except DecodeError as error:

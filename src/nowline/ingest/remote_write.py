@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from nowline.errors import Code, NowlineError
 from nowline.ingest import prometheus_wire as wire
 from nowline.ingest.columns import Columns, Label, Rejected
+from nowline.ingest.rows import check_messages
 from nowline.model.partials import Floats, Ints
 from nowline.model.series import MetricType
 
@@ -70,8 +71,9 @@ class RemoteWriteDecoder:
         rows. What the request says of metrics is told with their next samples.
 
         Raises:
-            NowlineError: INVALID when the body is no WriteRequest.
+            NowlineError: INVALID when the body is no WriteRequest; as `rows.check_messages`.
         """
+        check_messages(body)
         try:
             request = wire.Request.FromString(body)
             self._describe(request.metadata)

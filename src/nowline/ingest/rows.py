@@ -18,8 +18,13 @@ Row: TypeAlias = tuple[int, bytes | Raw]
 
 MOST_ROWS = 2_000_000
 """How many rows a batch may have: each takes hundreds of bytes while it is read."""
+MOST_MESSAGES = 1_000_000
+"""How many messages of one kind a protobuf body may have in it."""
 MOST_REJECTED = 100_000
 """How many bad rows of a batch are told one by one: each takes time, in which nobody is served."""
+
+# Fields 1, 2, 5 and 7, of those that have a length (Protocol Buffers, encoding).
+_TAGS = (b"\x0a", b"\x12", b"\x2a", b"\x3a")
 
 _array = msgspec.json.Decoder(list[Raw])
 _object = msgspec.json.Decoder(dict[str, Raw])
@@ -77,6 +82,21 @@ def check_rows(body: bytes, mark: bytes) -> None:
     """
     if len(body) > MOST_ROWS and body.count(mark) > MOST_ROWS:
         detail = f"The body may have over {MOST_ROWS:,} rows. Send smaller batches."
+        raise NowlineError(Code.TOO_LARGE, detail)
+
+
+def check_messages(body: bytes) -> None:
+    """Refuse a protobuf body with more messages in it than can be read in reasonable time.
+
+    A message of two bytes takes hundreds of them once it is read. How many there are is told by
+    the tags that the repeated fields of metrics have, which may be other bytes too: what is let
+    through is bounded, and what real senders write is far below.
+
+    Raises:
+        NowlineError: TOO_LARGE.
+    """
+    if len(body) > MOST_MESSAGES and any(body.count(tag) > MOST_MESSAGES for tag in _TAGS):
+        detail = f"The body may have over {MOST_MESSAGES:,} messages. Send smaller batches."
         raise NowlineError(Code.TOO_LARGE, detail)
 
 

@@ -8,8 +8,12 @@ from hypothesis import strategies as st
 from nowline.errors import NowlineError
 from nowline.ingest.columns import Rejected
 from nowline.ingest.json import decode_json, decode_ndjson
+from nowline.ingest.lines import decode_lines
+from nowline.ingest.otlp_json import OtlpJson
+from nowline.ingest.otlp_protobuf import OtlpProtobuf
 from nowline.ingest.refusals import REASONS, Refusals, reason_of
-from nowline.ingest.rows import MOST_REJECTED, MOST_ROWS
+from nowline.ingest.remote_write import RemoteWriteDecoder
+from nowline.ingest.rows import MOST_MESSAGES, MOST_REJECTED, MOST_ROWS
 
 
 @pytest.mark.parametrize(
@@ -55,6 +59,32 @@ def test_millions_of_tags_are_refused_and_not_kept() -> None:
         "tags: are 2400001 bytes long; the limit is 524288",
         "tags: there are 33; the limit is 32",
     ]
+
+
+def test_lines_are_limited_as_rows_are() -> None:
+    with pytest.raises(NowlineError, match="Send smaller batches"):
+        decode_lines(b"\n" * (MOST_ROWS + 1), 0)
+    with pytest.raises(NowlineError, match="nothing of the batch was taken in"):
+        decode_lines(b"x\n" * (MOST_REJECTED + 1), 0)
+
+
+@pytest.mark.parametrize("tag", [b"\x0a", b"\x12", b"\x2a", b"\x3a"])
+def test_messages_are_limited_whatever_they_are(tag: bytes) -> None:
+    body = (tag + b"\0") * (MOST_MESSAGES + 1)
+    for decode in (RemoteWriteDecoder().decode, lambda body: OtlpProtobuf().decode(body, 0)):
+        with pytest.raises(NowlineError, match="Send smaller batches"):
+            decode(body)
+
+
+def test_data_points_are_limited_as_rows_are() -> None:
+    def request(points: int) -> bytes:
+        metric = b'{"name":"a","gauge":{"dataPoints":[%s]}}' % b",".join([b"{}"] * points)
+        return b'{"resourceMetrics":[{"scopeMetrics":[{"metrics":[%s]}]}]}' % metric
+
+    with pytest.raises(NowlineError, match="Send smaller batches"):
+        OtlpJson().decode(request(MOST_ROWS), 0)
+    with pytest.raises(NowlineError, match="nothing of the batch was taken in"):
+        OtlpJson().decode(request(MOST_REJECTED + 1), 0)
 
 
 @pytest.mark.parametrize("row", [b"{}", b'{"name":"a","value":1}'])
