@@ -11,6 +11,7 @@ PAGE := src/nowline/api/page
 # A stamp is written at the end of its step and holds what the step depends on besides files;
 # a step that was cut short, or was made by another interpreter or in another folder, is redone.
 VENV_STAMP := .venv/.ready
+PEERS_STAMP := .venv/.peers
 VENV_STATE := $(CURDIR) $(shell $(BIN)/python -V 2>/dev/null)
 NODE_STAMP := $(WEB)/node_modules/.ready
 NODE_STATE := $(shell node -p 'process.version + " " + process.platform + " " + process.arch' 2>/dev/null)
@@ -33,6 +34,11 @@ $(VENV_STAMP): pyproject.toml uv.lock client/pyproject.toml .ci/make-venv
 	@rm -f $@
 	PYTHON="$(PYTHON)" .ci/make-venv
 	@printf '%s %s\n' "$(CURDIR)" "$$($(BIN)/python -V)" > $@
+
+# What only the checks and tests need, so that running a server waits for none of it.
+$(PEERS_STAMP): $(VENV_STAMP)
+	PYTHON="$(PYTHON)" .ci/make-venv --group peers
+	@touch $@
 
 ifneq ($(shell cat $(NODE_STAMP) 2>/dev/null),$(NODE_STATE))
 .PHONY: $(NODE_STAMP)
@@ -57,12 +63,12 @@ run: setup
 demo: setup
 	$(BIN)/nowline demo
 
-test: setup
+test: setup $(PEERS_STAMP)
 	tests/install-system-packages
 	npm --prefix $(WEB) test
 	$(BIN)/pytest -n $(WORKERS)
 
-check: setup
+check: setup $(PEERS_STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
