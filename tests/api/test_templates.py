@@ -16,9 +16,17 @@ def templates(reader: httpx.Client) -> list[dict[str, Any]]:
     return [reader.get(f"{URL}/{each['id']}").raise_for_status().json() for each in listed]
 
 
+def queries(widget: dict[str, Any]) -> list[dict[str, Any]]:
+    """What a widget asks, whether one question or several."""
+    config = widget["config"]
+    several = [labelled["query"] for labelled in config.get("queries", ())]
+    return [config["query"]] if "query" in config else several
+
+
 def test_the_list_names_each_template(reader: httpx.Client) -> None:
     listed = reader.get(URL).json()["templates"]
-    assert "host" in [template["id"] for template in listed]
+    names = {"host", "shop", "user-activity", "api-health", "tasks"}
+    assert names <= {template["id"] for template in listed}
     assert all(set(template) == {"id", "name", "description"} for template in listed)
     assert all(template["name"] and template["description"] for template in listed)
 
@@ -49,16 +57,28 @@ def test_widgets_stand_on_the_grid_side_by_side(reader: httpx.Client) -> None:
 
 
 def test_every_query_of_a_template_is_answered(reader: httpx.Client) -> None:
-    queries = [
-        widget["config"]["query"]
+    asked = [
+        query
         for template in templates(reader)
         for widget in template["widgets"]
-        if "query" in widget["config"]
+        for query in queries(widget)
     ]
-    assert queries
-    for query in queries:
+    assert asked
+    for query in asked:
         answer = reader.post("/api/v1/metrics/query", json=query)
         assert answer.status_code == 200, (query, answer.text)
+
+
+def test_activity_dashboards_ask_for_what_events_and_tasks_yield(reader: httpx.Client) -> None:
+    yielded = {
+        "user-activity": {"events", "api.calls", "api.errors"},
+        "api-health": {"api.calls", "api.errors", "api.duration"},
+        "tasks": {"task.count", "task.duration", "task.cpu", "task.memory"},
+    }
+    for template in templates(reader):
+        if template["id"] in yielded:
+            names = {query["metric_name"] for w in template["widgets"] for query in queries(w)}
+            assert names == yielded[template["id"]]
 
 
 def test_an_unknown_template_is_a_404(reader: httpx.Client) -> None:

@@ -27,6 +27,21 @@ describe('readWidgets', () => {
     expect(widget?.config.unit).toBe('bytes/s');
   });
 
+  it('counts each minute, or as a share of another count', () => {
+    const config = { query, per_minute: true };
+    const [minute] = readWidgets([{ id: 'a', type: 'chart', position, config }]);
+    expect(minute?.config).toMatchObject({ unit: '/min', perMs: 60_000 });
+    const queries = [{ query }, { query }];
+    const [share] = readWidgets([
+      { id: 'b', type: 'metric', position, config: { queries, share: true } },
+    ]);
+    expect(share?.config).toMatchObject({ unit: 'percent', share: true });
+    const [whole] = readWidgets([
+      { id: 'c', type: 'metric', position, config: { query, share: true } },
+    ]);
+    expect(whole?.config.share).toBe(false);
+  });
+
   it('leaves out kinds that it cannot show', () => {
     expect(readWidgets([{ id: 'a', type: 'hologram', position, config: {} }])).toEqual([]);
   });

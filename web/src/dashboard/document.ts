@@ -26,6 +26,8 @@ interface RawConfig {
   unit?: Unit;
   chart?: string;
   per_second?: boolean;
+  per_minute?: boolean;
+  share?: boolean;
   zero_fill?: boolean;
   max?: number;
   thresholds?: { value: number; label: string }[];
@@ -45,8 +47,17 @@ function queriesOf(config: RawConfig, title: string): LabelledQuery[] {
 
 function unitFor(config: RawConfig, queries: readonly LabelledQuery[]): Unit {
   if (config.unit) return config.unit;
+  if (config.share) return 'percent';
+  if (config.per_minute) return '/min';
   const unit = unitOf(queries[0]?.query.metric_name ?? '', null);
   return config.per_second ? perSecond(unit) : unit;
+}
+
+const SHARE_QUERIES = 2;
+
+function perMsOf({ per_second, per_minute }: RawConfig): number | null {
+  if (per_minute) return 60_000;
+  return per_second ? 1000 : PLAIN_CONFIG.perMs;
 }
 
 function configOf(raw: RawConfig, title: string): WidgetConfig {
@@ -56,7 +67,8 @@ function configOf(raw: RawConfig, title: string): WidgetConfig {
     subtitle: raw.subtitle ?? PLAIN_CONFIG.subtitle,
     unit: unitFor(raw, queries),
     chart: CHARTS.find((chart) => chart === raw.chart) ?? PLAIN_CONFIG.chart,
-    perSecond: raw.per_second ?? PLAIN_CONFIG.perSecond,
+    perMs: perMsOf(raw),
+    share: (raw.share ?? false) && queries.length === SHARE_QUERIES,
     zeroFill: raw.zero_fill ?? PLAIN_CONFIG.zeroFill,
     max: raw.max ?? PLAIN_CONFIG.max,
     thresholds: raw.thresholds ?? PLAIN_CONFIG.thresholds,

@@ -17,24 +17,27 @@ function overlap(a: Position, b: Position): boolean {
   return a.x < b.x + b.w && b.x < a.x + a.w && a.y < b.y + b.h && b.y < a.y + a.h;
 }
 
-describe.each(['host', 'shop'])('the %s template', (name) => {
-  const widgets = readWidgets(template(name).widgets);
+describe.each(['host', 'shop', 'user-activity', 'api-health', 'tasks'])(
+  'the %s template',
+  (name) => {
+    const widgets = readWidgets(template(name).widgets);
 
-  it('is wholly known to this page, with titles and distinct ids', () => {
-    expect(widgets).toHaveLength(template(name).widgets.length);
-    expect(new Set(widgets.map(({ id }) => id)).size).toBe(widgets.length);
-    expect(widgets.every(({ title }) => title !== '')).toBe(true);
-  });
+    it('is wholly known to this page, with titles and distinct ids', () => {
+      expect(widgets).toHaveLength(template(name).widgets.length);
+      expect(new Set(widgets.map(({ id }) => id)).size).toBe(widgets.length);
+      expect(widgets.every(({ title }) => title !== '')).toBe(true);
+    });
 
-  it.each(Object.keys(COLUMNS) as Device[])('fits on a %s without overlaps', (device) => {
-    const places = [...layout(widgets, device).values()];
-    expect(places).toHaveLength(widgets.length);
-    for (const [i, place] of places.entries()) {
-      expect(place.x + place.w).toBeLessThanOrEqual(COLUMNS[device]);
-      expect(places.slice(i + 1).some((other) => overlap(place, other))).toBe(false);
-    }
-  });
-});
+    it.each(Object.keys(COLUMNS) as Device[])('fits on a %s without overlaps', (device) => {
+      const places = [...layout(widgets, device).values()];
+      expect(places).toHaveLength(widgets.length);
+      for (const [i, place] of places.entries()) {
+        expect(place.x + place.w).toBeLessThanOrEqual(COLUMNS[device]);
+        expect(places.slice(i + 1).some((other) => overlap(place, other))).toBe(false);
+      }
+    });
+  },
+);
 
 describe('layout', () => {
   const widget = (

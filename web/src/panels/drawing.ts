@@ -3,6 +3,8 @@ import type { Feed } from '../live/feed.svelte';
 import type { Palette } from '../series/palette';
 import { tagsLabel } from '../series/point';
 import { shape, type Shape } from '../series/shape';
+import { shareOf } from '../series/share';
+import type { SeriesTable } from '../series/table';
 import { SERIES_COLOURS } from '../series/palette';
 import type { LabelledQuery, WidgetConfig } from './widget';
 
@@ -19,7 +21,19 @@ export interface Drawing {
 
 interface Layer {
   query: LabelledQuery;
-  feed: Feed;
+  table: SeriesTable;
+  bucketMs: number;
+}
+
+/** One layer for each query, or the share that the first one's counts are of the second's. */
+function layersOf(config: WidgetConfig, feeds: readonly Feed[]): Layer[] {
+  const layers = config.queries.flatMap((query, i) => {
+    const feed = feeds[i];
+    return feed ? [{ query, table: feed.table, bucketMs: feed.bucketMs }] : [];
+  });
+  const [part, whole] = layers;
+  if (!config.share || !part || !whole) return layers;
+  return [{ ...part, table: shareOf(part.table, whole.table) }];
 }
 
 /** Sums and counts of a bucket that is still filling would dip at the edge. */
@@ -39,13 +53,20 @@ function latest(values: readonly (number | null | undefined)[]): number | null {
   return values.findLast((value) => typeof value === 'number') ?? null;
 }
 
-function shapeOf({ query, feed }: Layer, config: WidgetConfig, now: number): Shape {
-  const drawn = shape(feed.table, {
-    bucketMs: feed.bucketMs,
-    zeroFill: config.zeroFill,
+function shapeOf(
+  { query, table, bucketMs }: Layer,
+  config: WidgetConfig,
+  now: number,
+  beside: readonly number[],
+): Shape {
+  const drawn = shape(table, {
+    bucketMs,
+    // Nothing of nothing is no share.
+    zeroFill: config.zeroFill && !config.share,
     completeBefore: countsUp(query) ? now : null,
+    beside,
   });
-  return config.perSecond ? divide(drawn, feed.bucketMs / 1000) : drawn;
+  return config.perMs === null ? drawn : divide(drawn, bucketMs / config.perMs);
 }
 
 /** The columns of several shapes over the times of all of them. */
@@ -71,7 +92,7 @@ function stylesOf(
   drawn: Shape,
   first: number,
 ): Omit<DrawnSeries, 'hidden'>[] {
-  const tags = new Map(layer.feed.table.columns.map((column) => [column.key, column.tags]));
+  const tags = new Map(layer.table.columns.map((column) => [column.key, column.tags]));
   return drawn.columns.map(({ key, values }, i) => ({
     key: `${String(index)}${key}`,
     label: tagsLabel(tags.get(key) ?? {}, layer.query.label),
@@ -88,11 +109,17 @@ export function draw(
   hidden: ReadonlySet<string>,
   now: number,
 ): Drawing {
-  const layers = config.queries.map((query, i) => ({ query, feed: feeds[i] as Feed }));
-  const shapes = layers.map((layer) => byName(shapeOf(layer, config, now), layer));
+  const layers = layersOf(config, feeds);
+  const times = layers.length > 1 ? layers.flatMap(({ table }) => table.times) : [];
+  const shapes = layers.map((layer) => byName(shapeOf(layer, config, now, times), layer));
+  // Several questions about one metric are told apart by the colours that follow its own.
+  const taken = new Map<string, number>();
   const series = layers.flatMap((layer, i) => {
-    const slot = palette.slot(layer.query.query.metric_name);
-    return stylesOf(layer, i, shapes[i] as Shape, slot);
+    const drawn = shapes[i] as Shape;
+    const metric = layer.query.query.metric_name;
+    const slot = palette.slot(metric) + (taken.get(metric) ?? 0);
+    taken.set(metric, (taken.get(metric) ?? 0) + drawn.columns.length);
+    return stylesOf(layer, i, drawn, slot);
   });
   return {
     shape: joined(shapes),
@@ -100,8 +127,8 @@ export function draw(
   };
 }
 
-function byName(drawn: Shape, { feed, query }: Layer): Shape {
-  const tags = new Map(feed.table.columns.map((column) => [column.key, column.tags]));
+function byName(drawn: Shape, { table, query }: Layer): Shape {
+  const tags = new Map(table.columns.map((column) => [column.key, column.tags]));
   const name = (key: string): string => tagsLabel(tags.get(key) ?? {}, query.label);
   const columns = [...drawn.columns].sort((a, b) =>
     name(a.key).localeCompare(name(b.key), undefined, { numeric: true }),

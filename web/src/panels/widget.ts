@@ -20,8 +20,10 @@ export interface WidgetConfig {
   subtitle: string;
   unit: Unit;
   chart: 'line' | 'area' | 'bar';
-  /** Values are counts of a bucket and are shown per second. */
-  perSecond: boolean;
+  /** Values are counts of a bucket and are shown per this time; null where they stay counts. */
+  perMs: number | null;
+  /** The first query's values are shown as a percentage of the second's. */
+  share: boolean;
   /** A bucket without a point means zero. */
   zeroFill: boolean;
   max: number | null;
@@ -47,7 +49,8 @@ export const PLAIN_CONFIG: WidgetConfig = {
   subtitle: '',
   unit: '',
   chart: 'line',
-  perSecond: false,
+  perMs: null,
+  share: false,
   zeroFill: false,
   max: null,
   thresholds: [],

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { changePercent, difference, reading, settledEnd } from './reduce';
+import { changePercent, difference, reading, settledEnd, shareReading } from './reduce';
 import { SeriesTable } from './table';
 
 const NOW = 100_000;
@@ -111,5 +111,20 @@ describe('difference', () => {
   it('is in the unit of the value', () => {
     expect(difference({ value: 95, before: 40 })).toBe(55);
     expect(difference({ value: 95, before: null })).toBeNull();
+  });
+});
+
+describe('shareReading', () => {
+  const overMs = 60_000;
+
+  it('is a percentage of all, zero where none were counted', () => {
+    const part = { value: null, before: 1, overMs };
+    const whole = { value: 8, before: 4, overMs };
+    expect(shareReading(part, whole)).toEqual({ value: 0, before: 25, overMs });
+  });
+
+  it('is unknown where there was nothing at all', () => {
+    const nothing = { value: 0, before: null, overMs };
+    expect(shareReading(nothing, nothing)).toEqual({ value: null, before: null, overMs });
   });
 });

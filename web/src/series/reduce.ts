@@ -96,6 +96,17 @@ export function reading(
   return { value: isZero ? 0 : value, before, overMs: spanMs };
 }
 
+/** What one reading is of another, in percent; unknown where there was nothing at all. */
+export function shareReading(part: Reading, whole: Reading): Reading {
+  const of = (some: number | null, all: number | null): number | null =>
+    all === null || all <= 0 ? null : (100 * (some ?? 0)) / all;
+  return {
+    value: of(part.value, whole.value),
+    before: of(part.before, whole.before),
+    overMs: whole.overMs,
+  };
+}
+
 /** The change in percent, or null where there is nothing to compare with. */
 export function changePercent({ value, before }: Omit<Reading, 'overMs'>): number | null {
   if (value === null || before === null) return null;

@@ -18,6 +18,17 @@ function tableOf(rows: [number, number, Record<string, string>?][]): SeriesTable
 const plain = { bucketMs: 1000, zeroFill: false, completeBefore: null };
 
 describe('shape', () => {
+  it('fills zeros out to where what is drawn beside it has points', () => {
+    const drawn = shape(tableOf([[2, 5]]), {
+      ...plain,
+      zeroFill: true,
+      completeBefore: 5000,
+      beside: [1000, 4000, 5000],
+    });
+    expect(drawn.times).toEqual([1000, 2000, 3000, 4000]);
+    expect(drawn.columns[0]?.values).toEqual([0, 5, 0, 0]);
+  });
+
   it('draws over a single missed bucket but marks a longer silence as a gap', () => {
     const drawn = shape(
       tableOf([

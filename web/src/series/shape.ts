@@ -15,6 +15,8 @@ export interface ShapeOptions {
   zeroFill: boolean;
   /** Buckets that end after this are still filling and are left out. */
   completeBefore: number | null;
+  /** The times of what is drawn beside it: where that has points, zeros reach as far. */
+  beside?: readonly number[];
 }
 
 /** A silence of this many usual steps is a gap. */
@@ -74,11 +76,20 @@ interface Plan {
   gaps: number[];
 }
 
-function plan(table: SeriesTable, rows: number, options: ShapeOptions): Plan[] {
-  const times = table.times.slice(0, rows);
+/** The times of the buckets that are to be drawn, oldest first. */
+function closed(
+  times: readonly number[],
+  { completeBefore, bucketMs }: ShapeOptions,
+): readonly number[] {
+  if (completeBefore === null) return times;
+  return times.filter((time) => time + bucketMs <= completeBefore);
+}
+
+function plan(table: SeriesTable, times: readonly number[], options: ShapeOptions): Plan[] {
+  const reach = [...times, ...closed(options.beside ?? [], options)].sort((a, b) => a - b);
   return table.columns.map(({ key, values }) => {
     const own = present(times, values);
-    const zeros = options.zeroFill ? filled(own, times, options.bucketMs) : [];
+    const zeros = options.zeroFill ? filled(own, reach, options.bucketMs) : [];
     const longest = options.zeroFill
       ? ZERO_FILL_BUCKETS * options.bucketMs
       : GAP_STEPS * usualStep(own, options.bucketMs);
@@ -93,13 +104,9 @@ function plan(table: SeriesTable, rows: number, options: ShapeOptions): Plan[] {
 
 /** Turns a table into columns to draw, with gaps marked and open buckets left out. */
 export function shape(table: SeriesTable, options: ShapeOptions): Shape {
-  const limit = options.completeBefore;
-  let rows = table.times.length;
-  if (limit !== null) {
-    while (rows > 0 && (table.times[rows - 1] ?? 0) + options.bucketMs > limit) rows -= 1;
-  }
-  const plans = plan(table, rows, options);
-  const all = new Set(table.times.slice(0, rows));
+  const own = closed(table.times, options);
+  const plans = plan(table, own, options);
+  const all = new Set(own);
   for (const { zeros, gaps } of plans) for (const time of [...zeros, ...gaps]) all.add(time);
   const times = [...all].sort((a, b) => a - b);
   const columns = plans.map(({ key, known, zeros, gaps }) => {

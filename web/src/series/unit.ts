@@ -1,5 +1,5 @@
 /** How the values of a metric are written. */
-export type Unit = 'percent' | 'bytes' | 'bytes/s' | 'ms' | '/s' | 'EUR' | 'count' | '';
+export type Unit = 'percent' | 'bytes' | 'bytes/s' | 'ms' | '/s' | '/min' | 'EUR' | 'count' | '';
 
 const BYTES = ['B', 'KB', 'MB', 'GB', 'TB', 'PB'];
 const THOUSANDS = ['', 'k', 'M', 'G', 'T'];
@@ -60,7 +60,8 @@ export function write(value: number, unit: Unit): Written {
     case 'ms':
       return writeDuration(value);
     case '/s':
-      return { ...writeCount(value), unit: '/s' };
+    case '/min':
+      return { ...writeCount(value), unit };
     case 'EUR':
       return { figure: writeCount(value).figure, unit: '€' };
     default:
@@ -71,7 +72,7 @@ export function write(value: number, unit: Unit): Written {
 export function format(value: number | null | undefined, unit: Unit): string {
   if (value === null || value === undefined) return '–';
   const written = write(value, unit);
-  const space = written.unit && !['%', '/s'].includes(written.unit) ? ' ' : '';
+  const space = written.unit && !['%', '/s', '/min'].includes(written.unit) ? ' ' : '';
   return written.figure + space + written.unit;
 }
 
