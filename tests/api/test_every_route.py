@@ -16,7 +16,17 @@ from running import INGEST_KEY, Server
 
 METHODS = ("get", "post", "put", "patch", "delete")
 OPENAPI = json.loads((resources.files("nowline.api") / "openapi.json").read_bytes())
-PUBLIC_PAGES = {"/", "/setup", "/d/{dashboard}", "/explore", "/kpis", "/settings", "/assets/{name}"}
+PUBLIC_PAGES = {
+    "/",
+    "/setup",
+    "/d/{dashboard}",
+    "/activity",
+    "/activity/{tab}",
+    "/explore",
+    "/kpis",
+    "/settings",
+    "/assets/{name}",
+}
 # These check the cookie or token that they are sent by themselves.
 OWN_CREDENTIAL = {"/api/auth/refresh", "/api/auth/logout", "/api/auth/setup", "/api/auth/login"}
 FOR_ADMINS = re.compile(r"/api/v1/(users|keys|audit|backup|store|dead-letters)")

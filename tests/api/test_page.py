@@ -21,7 +21,9 @@ def media_type(answer: httpx.Response) -> str:
     return answer.headers["content-type"]
 
 
-@pytest.mark.parametrize("path", ["/", "/setup", "/d/host", "/explore", "/settings"])
+@pytest.mark.parametrize(
+    "path", ["/", "/setup", "/d/host", "/activity", "/activity/events", "/explore", "/settings"]
+)
 def test_every_address_of_the_page_has_the_document(server: Server, path: str) -> None:
     with server.client() as client:
         answer = client.get(path)

@@ -183,7 +183,7 @@ def test_sets_up_the_first_admin_by_the_printed_link(browser: Browser, tmp_path:
 def test_never_scrolls_sideways(browser: Browser, host: Server, width: int, scheme: str) -> None:
     with opened(browser, host.url, width=width, scheme=scheme) as page:
         sign_in(page)
-        for path in ("/", "/explore", "/settings", "/d/shop"):
+        for path in ("/", "/explore", "/settings", "/d/shop", "/activity", "/activity/events"):
             page.goto(f"{host.url}{path}")
             wait_until_live(page)
             assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")

@@ -64,7 +64,16 @@ class Page:
 
 
 @get(
-    ["/", "/setup", "/d/{dashboard:str}", "/explore", "/kpis", "/settings"],
+    [
+        "/",
+        "/setup",
+        "/d/{dashboard:str}",
+        "/activity",
+        "/activity/{tab:str}",
+        "/explore",
+        "/kpis",
+        "/settings",
+    ],
     opt=_PUBLIC,
     include_in_schema=False,
 )

@@ -16,6 +16,9 @@ export type Kpi = Schemas['Kpi'];
 export type KpiReading = Schemas['KpiReading'];
 export type Period = Schemas['Period'];
 export type CatalogueEntry = Schemas['Entry'];
+export type ActivityEvent = Schemas['EventShown'];
+export type ActivityPage = Schemas['EventPage'];
+export type ActivityStats = Schemas['Stats'];
 
 const id = encodeURIComponent;
 
@@ -82,4 +85,19 @@ export function deleteKpi(api: Api, code: string): Promise<void> {
 
 export function readKpi(api: Api, code: string, period: Period): Promise<KpiReading> {
   return api.get<KpiReading>(`/kpi/${id(code)}?period=${period}`);
+}
+
+/** The counters of now; today is that of the time zone that the browser is in. */
+export function readStats(api: Api): Promise<ActivityStats> {
+  const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
+  return api.get<ActivityStats>(`/api/v1/activity/stats?timezone=${id(timeZone)}`);
+}
+
+export async function recentEvents(api: Api): Promise<ActivityEvent[]> {
+  return (await api.get<Schemas['EventList']>('/api/v1/activity/recent')).events;
+}
+
+/** Events, newest first; `params` says which, and where the page begins. */
+export function listEvents(api: Api, params: URLSearchParams): Promise<ActivityPage> {
+  return api.get<ActivityPage>(`/api/v1/activity?${params.toString()}`);
 }

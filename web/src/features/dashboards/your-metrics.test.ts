@@ -28,9 +28,13 @@ describe('ownMetrics', () => {
       entry('host.cpu.percent'),
       entry('nowline.http.requests'),
       entry('shop.orders'),
+      entry('events'),
+      entry('api.duration'),
+      entry('task.memory'),
       entry('b', '2026-01-02T00:00:00Z'),
+      entry('api.calls.mine', '2026-01-03T00:00:00Z'),
     ];
-    expect(ownMetrics(entries).map(({ name }) => name)).toEqual(['b', 'a']);
+    expect(ownMetrics(entries).map(({ name }) => name)).toEqual(['api.calls.mine', 'b', 'a']);
   });
 });
 

@@ -2,8 +2,9 @@ import type { CatalogueEntry } from '../../live/protocol';
 import { PLAIN_CONFIG, type Widget, type WidgetConfig } from '../../panels/widget';
 import { unitOf } from '../../series/unit';
 
-/** Metrics that have a dashboard of their own. */
-const BUILT_IN = /^(host|nowline|shop)\./;
+/** Metrics that have a dashboard of their own: those of events and tasks among them. */
+const BUILT_IN =
+  /^(host|nowline|shop)\.|^(events|api\.(calls|errors|duration)|task\.(count|duration|cpu|memory))$/;
 
 export function isOwn({ name }: CatalogueEntry): boolean {
   return !BUILT_IN.test(name);

@@ -20,6 +20,8 @@ describe('Keyboard', () => {
     expect(keyboard.press('g', 0)).toBeNull();
     expect(keyboard.press('d', 500)).toBe('dashboards');
     expect(keyboard.press('d', 600)).toBeNull();
+    keyboard.press('g', 700);
+    expect(keyboard.press('a', 800)).toBe('activity');
     keyboard.press('g', 1000);
     expect(keyboard.press('d', 9000)).toBeNull();
     keyboard.press('g', 10_000);

@@ -1,4 +1,4 @@
-export type Command = 'dashboards' | 'search' | 'pause' | 'earlier' | 'later' | 'help';
+export type Command = 'dashboards' | 'activity' | 'search' | 'pause' | 'earlier' | 'later' | 'help';
 
 const SINGLE: Record<string, Command> = {
   '/': 'search',
@@ -7,7 +7,7 @@ const SINGLE: Record<string, Command> = {
   ']': 'later',
   '?': 'help',
 };
-const AFTER_G: Record<string, Command> = { d: 'dashboards' };
+const AFTER_G: Record<string, Command> = { d: 'dashboards', a: 'activity' };
 const PREFIX_MS = 1500;
 
 /** Turns key presses into commands; `g` waits for a second key. */

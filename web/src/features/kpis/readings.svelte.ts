@@ -1,6 +1,7 @@
 import type { Api } from '../../api/client';
 import { explain, Refused } from '../../api/client';
 import { listKpis, readKpi, type Kpi, type KpiReading, type Period } from '../../api/resources';
+import { whileSeen } from '../../live/repeat';
 
 const EVERY_MS = 5000;
 
@@ -23,19 +24,10 @@ export class Readings {
   follow(period: Period): () => void {
     const run = ++this.#run;
     this.values = new Map();
-    let busy = false;
-    const again = (): void => {
-      if (document.hidden || busy) return;
-      busy = true;
-      void this.#read(period, run).then(() => (busy = false));
-    };
-    again();
-    const timer = setInterval(again, EVERY_MS);
-    document.addEventListener('visibilitychange', again);
+    const stop = whileSeen(EVERY_MS, () => this.#read(period, run));
     return () => {
       this.#run += 1;
-      clearInterval(timer);
-      document.removeEventListener('visibilitychange', again);
+      stop();
     };
   }
 

@@ -1,9 +1,20 @@
 export type Place =
   | { kind: 'dashboard'; id: string }
+  | { kind: 'activity'; tab: ActivityTab }
   | { kind: 'explore' }
   | { kind: 'kpis' }
   | { kind: 'settings' }
   | { kind: 'setup' };
+
+export const ACTIVITY_TABS = ['people', 'api', 'tasks', 'events'] as const;
+export type ActivityTab = (typeof ACTIVITY_TABS)[number];
+
+/** Built-in dashboards that have their place among the activity. */
+const IN_ACTIVITY: Record<string, ActivityTab> = {
+  'user-activity': 'people',
+  'api-health': 'api',
+  tasks: 'tasks',
+};
 
 const PLAIN = ['explore', 'kpis', 'settings', 'setup'] as const;
 const HOME: Place = { kind: 'dashboard', id: 'host' };
@@ -11,7 +22,13 @@ const HOME: Place = { kind: 'dashboard', id: 'host' };
 /** What an address shows; an unknown one shows the first dashboard. */
 export function placeOf(path: string): Place {
   const [first, second] = path.split('/').filter(Boolean);
-  if (first === 'd' && second) return { kind: 'dashboard', id: decodeURIComponent(second) };
+  if (first === 'd' && second) {
+    const tab = IN_ACTIVITY[second];
+    return tab ? { kind: 'activity', tab } : { kind: 'dashboard', id: decodeURIComponent(second) };
+  }
+  if (first === 'activity') {
+    return { kind: 'activity', tab: ACTIVITY_TABS.find((tab) => tab === second) ?? 'people' };
+  }
   const plain = PLAIN.find((kind) => kind === first);
   if (plain) return { kind: plain };
   return HOME;

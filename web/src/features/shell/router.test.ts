@@ -7,6 +7,10 @@ describe('placeOf', () => {
   it.each([
     ['/', { kind: 'dashboard', id: 'host' }],
     ['/d/shop', { kind: 'dashboard', id: 'shop' }],
+    ['/d/api-health', { kind: 'activity', tab: 'api' }],
+    ['/activity', { kind: 'activity', tab: 'people' }],
+    ['/activity/tasks', { kind: 'activity', tab: 'tasks' }],
+    ['/activity/nothing', { kind: 'activity', tab: 'people' }],
     ['/explore', { kind: 'explore' }],
     ['/kpis', { kind: 'kpis' }],
     ['/settings', { kind: 'settings' }],
