@@ -11,12 +11,22 @@ from rq.worker import BaseWorker, Worker
 
 from nowline_client import Nowline
 from nowline_client.integrations.rq import worker_class
+from polling import eventually
 from receiver import Receiver
 from redis_server import own_redis
 
 pytest_plugins = ["recording"]
 # Python 3.12 and later warn of every fork beside threads, as RQ's are.
 pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
+
+
+@pytest.fixture(autouse=True)
+def handlers() -> Iterator[None]:
+    """A worker takes these signals for itself and does not give them back."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture
@@ -74,7 +84,7 @@ def test_the_depth_of_the_queues_is_read_by_the_worker(
         other.enqueue(succeed, number)
     worker = worker_class(nl, SimpleWorker)([busy, other], connection=server)
     worker.work(burst=True, max_jobs=1, logging_level="CRITICAL")
-    assert nl.flush()
+    assert eventually(lambda: nl.flush() and len(receiver.metric("task.queue_depth")) == 2)
     depths = {row["tags"]["queue"]: row["value"] for row in receiver.metric("task.queue_depth")}
     assert depths["busy"] == 0
     assert depths["other"] in {2, 3}

@@ -26,6 +26,7 @@ Settings = TypeVar("Settings", bound=type)
 Context = dict[str, Any]
 Coroutine = Callable[..., Any]
 Hook = Callable[[Context], Awaitable[None]]
+_STOP_S = 1.0
 
 
 def instrument(client: Nowline, *, depth_interval: float = 10.0) -> Callable[[Settings], Settings]:
@@ -100,18 +101,22 @@ class _Depth:
         self._task: asyncio.Task[None] | None = None
 
     async def start(self, context: Context) -> None:
+        await self._read(context)
         self._task = asyncio.create_task(self._run(context))
 
     async def stop(self, _: Context) -> None:
         if self._task is not None:
             self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            # Not for ever: what it waits for may swallow that it is cancelled.
+            await asyncio.wait([self._task], timeout=_STOP_S)
 
     async def _run(self, context: Context) -> None:
         while True:
-            # Whatever is wrong with Redis, the worker itself will say.
-            with contextlib.suppress(Exception):
-                depth = await context["redis"].zcard(self._queue)
-                self._client.gauge("task.queue_depth", depth, queue=self._queue)
             await asyncio.sleep(self._interval_s)
+            await self._read(context)
+
+    async def _read(self, context: Context) -> None:
+        # Whatever is wrong with Redis, the worker itself will say.
+        with contextlib.suppress(Exception):
+            depth = await context["redis"].zcard(self._queue)
+            self._client.gauge("task.queue_depth", depth, queue=self._queue)
