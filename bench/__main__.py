@@ -10,7 +10,7 @@ SCRIPTS = {
     "start": "from start to ready, cold and warm",
     "idle": "CPU and memory with the host collector, with nobody and one dashboard watching",
     "latency": "from ingest to a frame at the viewer",
-    "ingest": "acknowledged rows and requests per second",
+    "ingest": "points taken in per second, beside other databases",
     "fanout": "one frame a second to thousands of readers",
     "store": "rows and roll-ups into the store while it compacts",
     "query": "a dashboard's questions over weeks and a year of data",

@@ -73,21 +73,27 @@ class Chunk:
             yield Chunk(self.times[steps_of_it], self.hundredths[steps_of_it])
 
     def lines(self) -> bytes:
-        """As line protocol with times in seconds."""
+        """As line protocol with times in milliseconds."""
         before = _table("bench.load,host={host},region={region} value=", self.hundredths.shape[1])
-        return self._records(before, b" ", self.times // 1000, b"\n")
+        return self._records(before, b" ", self.times, b"\n")
+
+    def ndjson(self) -> bytes:
+        """As the product's own rows, one a line."""
+        return self._rows(b"}\n")
 
     def json(self) -> bytes:
         """As a body for the product's JSON ingest."""
-        tags = '"tags":{{"host":"{host}","region":"{region}"}}'
-        before = _table(f'{{{{"name":"bench.load",{tags},"value":', self.hundredths.shape[1])
-        rows = self._records(before, b',"timestamp":', self.times, b"},")
-        return b'{"metrics":[' + rows[:-1] + b"]}"
+        return b'{"metrics":[' + self._rows(b"},")[:-1] + b"]}"
 
     def remote_writes(self, series_a_request: int) -> Iterator[bytes]:
         """As bodies for Prometheus's remote write, each with all steps of some series."""
         for first in range(0, self.hundredths.shape[1], series_a_request):
             yield _as_snappy(self._time_series(first, first + series_a_request))
+
+    def _rows(self, after: bytes) -> bytes:
+        tags = '"tags":{{"host":"{host}","region":"{region}"}}'
+        before = _table(f'{{{{"name":"bench.load",{tags},"value":', self.hundredths.shape[1])
+        return self._records(before, b',"time":', self.times, after)
 
     def _records(
         self, before: Bytes, between: bytes, times: NDArray[np.int64], after: bytes

@@ -83,6 +83,10 @@ class Peer(ABC):
     async def settle(self, connection: Connection) -> None:
         """Wait until what was written is as it stays."""
 
+    async def create(self, connection: Connection) -> None:
+        """Make what has to be there before anything is written: nothing, with most."""
+        await connection.get(self._ready_path())
+
     @abstractmethod
     def count_path(self, series: int, start: int, end: int) -> str:
         """A query, the last number of whose answer is how many points a series has."""
@@ -118,7 +122,13 @@ class Peer(ABC):
 
 
 class _Prometheus(Peer):
-    """What takes remote writes and answers like Prometheus."""
+    """What takes remote writes and answers like Prometheus.
+
+    Attributes:
+        metric: What it calls the metric.
+    """
+
+    metric = PROMETHEUS_METRIC
 
     async def load(self, connection: Connection, chunk: Chunk) -> None:
         """Write some of the data as remote writes."""
@@ -128,7 +138,8 @@ class _Prometheus(Peer):
 
     def count_path(self, series: int, start: int, end: int) -> str:
         """An evaluation of the count."""
-        counted = f'{PROMETHEUS_METRIC}{{host="{host(series)}"}}[{(end - start) // 1000}s]'
+        chosen = f'{{__name__="{self.metric}", host="{host(series)}"}}'
+        counted = f"{chosen}[{(end - start) // 1000}s]"
         at = f"{end / 1000 - 0.001:.3f}"
         return str(
             httpx.URL("/api/v1/query", params={"query": f"count_over_time({counted})", "time": at})
@@ -206,6 +217,12 @@ class CachingVictoriaMetrics(VictoriaMetrics):
     caching = ()
 
 
+class VictoriaMetricsOfLines(VictoriaMetrics):
+    """VictoriaMetrics, written to as InfluxDB: a metric has the name of its field too."""
+
+    metric = f"{METRIC}_value"
+
+
 class InfluxDB(Peer):
     """InfluxDB 1.x."""
 
@@ -214,12 +231,12 @@ class InfluxDB(Peer):
 
     async def load(self, connection: Connection, chunk: Chunk) -> None:
         """Write some of the data as line protocol."""
-        await self._create(connection)
+        await self.create(connection)
         lines = chunk.lines()
         size = len(lines) // len(chunk) * _LINES_A_REQUEST
         for first in range(0, len(lines), size):
             body = lines[first : first + size]
-            await connection.post("/write?db=bench&precision=s", "text/plain", body)
+            await connection.post("/write?db=bench&precision=ms", "text/plain", body)
 
     async def settle(self, connection: Connection) -> None:  # noqa: ARG002
         """Until its files stay as they are."""
@@ -236,7 +253,7 @@ class InfluxDB(Peer):
         query = f'SELECT count(value) FROM "{METRIC}" WHERE {where}'
         return str(httpx.URL("/query", params={"db": "bench", "q": query}))
 
-    async def _create(self, connection: Connection) -> None:
+    async def create(self, connection: Connection) -> None:
         """The database; that it is there already is no error."""
         kind = "application/x-www-form-urlencoded"
         await connection.post("/query?q=CREATE%20DATABASE%20bench", kind, b"")
