@@ -286,3 +286,19 @@ def _only_refusals(body: bytes) -> None:
         assert len(set(places)) == len(places)
         assert np.isfinite(columns.value).all()
         assert all("\n" not in rejected.error for rejected in columns.rejected)
+
+
+@pytest.mark.parametrize(
+    ("body", "good", "refused"),
+    [
+        (b'{"name":"a",\n"value":1}\n{"name":"b","value":2},{"name":"c","value":3}', [], [0, 1, 2]),
+        (b'{"name":"a","value":1}\n{"name":"b","value":2},{"name":"c","value":3}', [0], [1]),
+        (b'{"name":"a","value":1,"tags":{}\n{"name":"b","value":2}\n{"name":"c"}', [1], [0, 2]),
+        (b'{"name":"a","value":1}\r\n\n {"name":"[}\\n{","value":2}\n', [0, 2], []),
+        (b'{"name":"a","value":1}\n{"name":"b","value":2}\n', [0, 1], []),
+    ],
+)
+def test_a_line_is_a_row_of_its_own(body: bytes, good: list[int], refused: list[int]) -> None:
+    columns = decode_ndjson(body, NOW)
+    assert columns.index.tolist() == good
+    assert [row.index for row in columns.rejected] == refused
