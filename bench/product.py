@@ -8,9 +8,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 import httpx
 import psutil
@@ -28,7 +29,13 @@ class Product:
         ready_s: Seconds from its start until it was ready.
     """
 
-    def __init__(self, folder: Path, *, host_metrics: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        host_metrics: bool = False,
+        more: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         outside = {k: v for k, v in os.environ.items() if not k.startswith("NOWLINE_")}
         settings = {
             "NOWLINE_DATA_DIR": str(folder),
@@ -37,6 +44,7 @@ class Product:
             "NOWLINE_ADMIN_EMAIL": ADMIN["email"],
             "NOWLINE_ADMIN_PASSWORD": ADMIN["password"],
             "NOWLINE_HOST_METRICS": "on" if host_metrics else "off",
+            **more,
         }
         started = time.perf_counter()
         self._running = subprocess.Popen(
@@ -57,6 +65,11 @@ class Product:
         """End it as an operator does."""
         self._running.send_signal(signal.SIGTERM)
         self._running.wait(20)
+
+    def kill(self) -> None:
+        """End it as a crash does."""
+        self._running.kill()
+        self._running.wait()
 
     def cpu_s(self) -> float:
         """Seconds of CPU that it has used so far."""
