@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from nowline.activity.present import MOST_RECENT, REACHES_MS, RECENT_MS, Present
 from nowline.bus.base import Log, Record
 from nowline.clock import Clock
-from nowline.model.batch import activity_of
+from nowline.model.batch import CorruptBatchError, activity_of
 from nowline.model.event import CorruptEventsError, Event, Happened
 from nowline.model.query import MOST_AHEAD_MS
 from nowline.store.activity import ActivityStore, Filter
@@ -168,9 +168,10 @@ async def _read(bus: Log, after: int) -> _Read | None:
 
 
 def _happened(record: Record) -> Happened | None:
-    raw = activity_of(record.blob)
     try:
+        raw = activity_of(record.blob)
         return Happened.decode(raw) if raw else None
-    except CorruptEventsError as error:
+    except (CorruptBatchError, CorruptEventsError) as error:
+        # It is a dead letter: the store's writer, which reads it too, cannot take it in either.
         log.warning("Record %d of the log is passed over: %s", record.offset, error)
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import zlib
 from dataclasses import dataclass, field
 
@@ -12,9 +13,9 @@ from numpy.typing import NDArray
 from nowline.model.series import MetricType
 
 _FORMAT = b"NB1"
-# What happened, with its length before it, then the batch.
+# What happened, with its length and checksum before it, then the batch.
 _WITH_ACTIVITY = b"NA1"
-_ACTIVITY_AT = len(_WITH_ACTIVITY) + 4
+_ACTIVITY = struct.Struct(">3sII")
 
 
 class CorruptBatchError(ValueError):
@@ -63,7 +64,8 @@ class Batch:
         rows = _FORMAT + zlib.crc32(payload).to_bytes(4, "big") + payload
         if not self.activity:
             return rows
-        return _WITH_ACTIVITY + len(self.activity).to_bytes(4, "big") + self.activity + rows
+        before = _ACTIVITY.pack(_WITH_ACTIVITY, len(self.activity), zlib.crc32(self.activity))
+        return before + self.activity + rows
 
     @classmethod
     def decode(cls, raw: bytes) -> Batch:
@@ -73,8 +75,7 @@ class Batch:
             CorruptBatchError: The bytes were cut short or changed.
         """
         activity = activity_of(raw)
-        if activity:
-            raw = raw[_ACTIVITY_AT + len(activity) :]
+        raw = without_activity(raw)
         payload = memoryview(raw)[7:]
         if raw[:3] != _FORMAT or zlib.crc32(payload).to_bytes(4, "big") != raw[3:7]:
             raise CorruptBatchError("a batch in the log fails its checksum")
@@ -95,11 +96,28 @@ class Batch:
 
 
 def activity_of(raw: bytes) -> bytes:
-    """What happened that an encoded batch tells of; empty if nothing."""
+    """What happened that an encoded batch tells of; empty if nothing.
+
+    Raises:
+        CorruptBatchError: The bytes were cut short or changed.
+    """
     if not raw.startswith(_WITH_ACTIVITY):
         return b""
-    length = int.from_bytes(raw[len(_WITH_ACTIVITY) : _ACTIVITY_AT], "big")
-    return raw[_ACTIVITY_AT : _ACTIVITY_AT + length]
+    try:
+        _, length, checksum = _ACTIVITY.unpack_from(raw)
+    except struct.error as error:
+        raise CorruptBatchError("a batch in the log is cut short") from error
+    activity = raw[_ACTIVITY.size : _ACTIVITY.size + length]
+    if zlib.crc32(activity) != checksum:
+        raise CorruptBatchError("what happened in a batch in the log fails its checksum")
+    return activity
+
+
+def without_activity(raw: bytes) -> bytes:
+    """An encoded batch without what happened, which counts once however often its rows come."""
+    if not raw.startswith(_WITH_ACTIVITY):
+        return raw
+    return raw[_ACTIVITY.size + _ACTIVITY.unpack_from(raw)[1] :]
 
 
 class _Wire(msgspec.Struct, array_like=True):

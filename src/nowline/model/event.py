@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
-
 import msgspec
 
 API_CALL = "API_CALL"
@@ -14,7 +12,7 @@ TASK_FAILED = "TASK_FAILED"
 
 
 class CorruptEventsError(ValueError):
-    """The bytes are not events, or not the bytes that were written."""
+    """The bytes are not events."""
 
 
 class Event(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -62,22 +60,18 @@ class Happened(msgspec.Struct, frozen=True, array_like=True):
     keys: list[int]
 
     def encode(self) -> bytes:
-        """All of it as checksummed bytes."""
-        payload = _encoder.encode(self)
-        return zlib.crc32(payload).to_bytes(4, "big") + payload
+        """All of it as bytes."""
+        return _encoder.encode(self)
 
     @classmethod
-    def decode(cls, raw: bytes | memoryview) -> Happened:
+    def decode(cls, raw: bytes) -> Happened:
         """What `encode` wrote.
 
         Raises:
-            CorruptEventsError: The bytes were cut short or changed.
+            CorruptEventsError: The bytes are something else.
         """
-        payload = memoryview(raw)[4:]
-        if zlib.crc32(payload).to_bytes(4, "big") != raw[:4]:
-            raise CorruptEventsError("events in the log fail their checksum")
         try:
-            return _decoder.decode(payload)
+            return _decoder.decode(raw)
         except msgspec.DecodeError as error:
             raise CorruptEventsError(
                 "events in the log are not what their checksum says"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nowline.bus.base import DeadLetter, Record
-from nowline.model.batch import Batch
+from nowline.model.batch import Batch, without_activity
 from nowline.model.partials import Ints
 from nowline.rollup.revision import concatenate, empty
 from nowline.store.base import Rows
@@ -32,10 +32,15 @@ class Fault:
     reason: str
     rows: int | None
 
+    @property
+    def blob(self) -> bytes:
+        """What is kept of the record: of one that can be read, only the rows are at fault."""
+        return self.record.blob if self.rows is None else without_activity(self.record.blob)
+
     def letter(self, group: str, now_ms: int) -> DeadLetter:
         """What is kept of it."""
         reason = " ".join(self.reason.split())[:_LONGEST_REASON]
-        size = len(self.record.blob)
+        size = len(self.blob)
         return DeadLetter(self.record.offset, group, reason, now_ms, self.rows, size)
 
 

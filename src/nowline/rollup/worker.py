@@ -316,7 +316,7 @@ class StoreWriter:
         while self._faults:
             fault = self._faults[0]
             letter = fault.letter(STORE_GROUP, self._clock.now_ms())
-            await self._bus.bury(letter, fault.record.blob)
+            await self._bus.bury(letter, fault.blob)
             log.error("Record %d of the log is a dead letter now: %s", letter.id, letter.reason)
             self._faults.pop(0)
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nowline.model.batch import Batch, CorruptBatchError
+from nowline.model.batch import Batch, CorruptBatchError, activity_of, without_activity
 from nowline.model.series import MetricType, SeriesKey
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
@@ -30,10 +30,11 @@ def batches(draw: st.DrawFn) -> Batch:
         np.array([row[2] for row in rows], np.float64),
         draw(times),
         draw(st.dictionaries(texts, st.binary(max_size=20), max_size=3)),
+        draw(st.binary(max_size=20)),
     )
 
 
-def example() -> Batch:
+def example(activity: bytes = b"") -> Batch:
     return Batch(
         [SeriesKey.of("a", {"k": "v"}).encode()],
         [MetricType.COUNTER],
@@ -42,7 +43,11 @@ def example() -> Batch:
         np.array([0.1, -0.0, 1e308]),
         5,
         {"a": b'{"unit":"ms"}'},
+        activity,
     )
+
+
+EXAMPLES = [example(), example(b"somebody signed in")]
 
 
 @given(batches())
@@ -55,19 +60,23 @@ def test_a_batch_comes_back_exactly(batch: Batch) -> None:
         assert now.dtype == was.dtype
         assert now.tobytes() == was.tobytes()
     assert len(back) == len(batch)
+    assert back.activity == activity_of(batch.encode()) == batch.activity
+    rows = Batch.decode(without_activity(batch.encode()))
+    assert (rows.value.tobytes(), rows.activity) == (batch.value.tobytes(), b"")
 
 
 @given(st.data())
 def test_any_changed_byte_is_noticed(data: st.DataObject) -> None:
-    raw = bytearray(example().encode())
+    raw = bytearray(data.draw(st.sampled_from(EXAMPLES)).encode())
     at = data.draw(st.integers(0, len(raw) - 1))
     raw[at] ^= data.draw(st.integers(1, 255))
     with pytest.raises(CorruptBatchError):
         Batch.decode(bytes(raw))
 
 
-def test_any_cut_is_noticed() -> None:
-    raw = example().encode()
+@pytest.mark.parametrize("batch", EXAMPLES)
+def test_any_cut_is_noticed(batch: Batch) -> None:
+    raw = batch.encode()
     for end in range(len(raw)):
         with pytest.raises(CorruptBatchError):
             Batch.decode(raw[:end])

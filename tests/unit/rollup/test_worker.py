@@ -11,7 +11,7 @@ import pytest
 
 from nowline.bus import grouped
 from nowline.bus.embedded import EmbeddedLog
-from nowline.model.batch import Batch
+from nowline.model.batch import Batch, activity_of
 from nowline.model.level import Level
 from nowline.model.query import DAY_MS, MINUTE_MS
 from nowline.model.series import MetricType, SeriesKey
@@ -91,7 +91,9 @@ class Flow:
         )
         await self.bus.append(batch.encode())
 
-    async def take_in_values(self, *values: float, kind: MetricType = MetricType.GAUGE) -> None:
+    async def take_in_values(
+        self, *values: float, kind: MetricType = MetricType.GAUGE, activity: bytes = b""
+    ) -> None:
         """One batch of samples a second apart, the newest now."""
         rows = len(values)
         batch = Batch(
@@ -101,6 +103,7 @@ class Flow:
             NOW - 1_000 * np.arange(rows, dtype=np.int64)[::-1],
             np.array(values, np.float64),
             self.clock.now_ms(),
+            activity=activity,
         )
         await self.bus.append(batch.encode())
 
@@ -411,3 +414,13 @@ async def test_a_replayed_record_is_stored_once_the_store_takes_it(
     await flow.write()
     assert flow.bus.dead_letters() == []
     assert await flow.stored_values() == [1, 13]
+
+
+@pytest.mark.usefixtures("at_once")
+async def test_what_happened_does_not_happen_again_when_its_rows_are_replayed(flow: Flow) -> None:
+    await flow.take_in_values(POISON, activity=b"somebody signed in")
+    await flow.write()
+    await flow.bus.replay(1)
+    first, again = await flow.bus.read(0, 1 << 20)
+    assert activity_of(first.blob) == b"somebody signed in"
+    assert activity_of(again.blob) == b""
