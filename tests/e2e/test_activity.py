@@ -34,6 +34,8 @@ def page(browser: Browser, server: Server) -> Iterator[Page]:
     opened.get_by_test_id("signin-email").fill(ADMIN_EMAIL)
     opened.get_by_test_id("signin-password").fill(ADMIN_PASSWORD)
     opened.get_by_test_id("signin-submit").click()
+    # To leave sooner would be to leave before the answer.
+    opened.get_by_role("navigation", name="Main").wait_for()
     yield opened
     context.close()
     assert failures == []
