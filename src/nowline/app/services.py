@@ -31,24 +31,6 @@ def services(  # noqa: PLR0913, PLR0917 - all that routes work with
 ) -> http.Services:
     """The parts by the names that routes ask for them by."""
     configurations = Configurations(documents, clock)
-    parts = Parts(
-        bus=flow.bus,
-        admission=flow.admission,
-        ingest=flow.ingest,
-        once=flow.once,
-        windows=flow.windows,
-        window_worker=flow.window_worker,
-        store=flow.store,
-        store_writer=flow.store_writer,
-        upkeep=flow.upkeep,
-        engine=flow.engine,
-        hub=flow.hub,
-        events=acts.store,
-        activity=acts.activity,
-        configurations=configurations,
-        shared=flow.shared,
-        statsd=flow.statsd,
-    )
     templates = dashboards.load()
     watched = {name: dashboards.wanted(template) for name, template in templates.items()}
     return http.Services(
@@ -69,8 +51,30 @@ def services(  # noqa: PLR0913, PLR0917 - all that routes work with
         history=acts.history,
         kpis=Kpis(configurations, flow.engine, clock),
         live=Live(flow.sessions, auth, clock, watched),
-        telemetry=Telemetry(parts),
+        telemetry=Telemetry(_counted(flow, acts, configurations)),
         templates=templates,
         page=Page(),
         requests=requests,
+    )
+
+
+def _counted(flow: Flow, acts: Acts, configurations: Configurations) -> Parts:
+    """The parts that `/metrics` asks."""
+    return Parts(
+        bus=flow.bus,
+        admission=flow.admission,
+        ingest=flow.ingest,
+        once=flow.once,
+        windows=flow.windows,
+        window_worker=flow.window_worker,
+        store=flow.store,
+        store_writer=flow.store_writer,
+        upkeep=flow.upkeep,
+        engine=flow.engine,
+        hub=flow.hub,
+        events=acts.store,
+        activity=acts.activity,
+        configurations=configurations,
+        shared=flow.shared,
+        statsd=flow.statsd,
     )

@@ -6,7 +6,6 @@ be seen, so that a page begins exactly where the last one ended. Questions go ov
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Collection, Sequence
@@ -21,7 +20,6 @@ from nowline.store import activity_layout, activity_rows, postgres_connection, p
 from nowline.store.activity import ActivityState, ActivityStore, Filter, Stored
 from nowline.store.activity_layout import EVENTS, LOCK, SCHEMA, SEEN, Layout
 from nowline.store.postgres_calendar import Calendar
-from nowline.store.postgres_connection import GONE
 from nowline.store.postgres_writer import Tables, Writer
 
 if TYPE_CHECKING:
@@ -31,7 +29,6 @@ if TYPE_CHECKING:
     from nowline.store.postgres_copy import AnyConnection
 
 _QUERIES: Final = 4
-_CLOSE_S: Final = 5
 # Whoever looks for events waits as long as that for old ones to be dropped, once a minute at most.
 _DROP_WAIT: Final = "SET LOCAL lock_timeout = '100ms'"
 _OFFSET: Final = "SELECT position FROM progress WHERE log_id = $1"
@@ -154,12 +151,8 @@ class PostgresActivity(ActivityStore):
         return ActivityState(events, self._bytes, oldest, self._appended, self._keep_ms)
 
     async def close(self) -> None:
-        """Close every connection, also those on which nobody answers any more."""
-        try:
-            async with asyncio.timeout(_CLOSE_S):
-                await self._pool.close()
-        except GONE:
-            self._pool.terminate()
+        """Close every connection."""
+        await postgres_connection.close_pool(self._pool)
         await self._writer.close()
 
     async def _start(self) -> None:

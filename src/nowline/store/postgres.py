@@ -6,7 +6,6 @@ go over a pool, so that they wait neither for appends nor for each other.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -30,7 +29,6 @@ from nowline.store import (
 )
 from nowline.store.base import Append, Binned, Rows, Span, Store, StoreState
 from nowline.store.catalogue import Catalogue, Selection
-from nowline.store.postgres_connection import GONE
 from nowline.store.postgres_copy import copy_out
 from nowline.store.postgres_late import INCOMING
 from nowline.store.postgres_layout import Closing, Incoming, Layout, Progress
@@ -54,7 +52,6 @@ if TYPE_CHECKING:
     from nowline.store.postgres_copy import AnyConnection
 
 _QUERIES = 8
-_CLOSE_S = 5
 # What an append outdated while it was read is read again; then the appends have to wait.
 _TRIES = 3
 _FOREVER = dict.fromkeys(Level, 1 << 60)
@@ -227,12 +224,8 @@ class PostgresStore(Store):
         )
 
     async def close(self) -> None:
-        """Close every connection, also those on which nobody answers any more."""
-        try:
-            async with asyncio.timeout(_CLOSE_S):
-                await self._pool.close()
-        except GONE:
-            self._pool.terminate()
+        """Close every connection."""
+        await postgres_connection.close_pool(self._pool)
         await self._writer.close()
 
     async def _start(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _CONNECT_S = 10
+_CLOSE_S = 5
 # Any number will do, as long as it stays the same and is nobody else's in this database.
 _SCHEMA_LOCK = 0x6E6F776C696E6504
 _SETTINGS = {
@@ -69,6 +71,15 @@ async def create_pool(url: str, schema: str, most: int, **more: str) -> asyncpg.
         return await asyncpg.create_pool(
             url, min_size=1, max_size=most, timeout=_CONNECT_S, server_settings=settings
         )
+
+
+async def close_pool(pool: asyncpg.Pool) -> None:
+    """Close every connection, also those on which nobody answers any more."""
+    try:
+        async with asyncio.timeout(_CLOSE_S):
+            await pool.close()
+    except GONE:
+        pool.terminate()
 
 
 async def prepare_schema(url: str, schema: str) -> None:
