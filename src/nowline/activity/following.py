@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from nowline.activity.present import MOST_RECENT, REACHES_MS, RECENT_MS, Present
 from nowline.bus.base import Log, Record
 from nowline.clock import Clock
 from nowline.model.batch import CorruptBatchError, activity_of
-from nowline.model.event import CorruptEventsError, Event, Happened
+from nowline.model.event import CorruptEventsError, Happened
 from nowline.model.query import MOST_AHEAD_MS
 from nowline.store.activity import ActivityStore, Filter
 
@@ -38,7 +38,7 @@ class _Read:
 
 
 class PresentWorker:
-    """Counts what happens, and tells who waits for news.
+    """Counts what happens.
 
     Args:
         bus: The log.
@@ -50,12 +50,7 @@ class PresentWorker:
         self._bus = bus
         self._present = present
         self._clock = clock
-        self._listeners: list[Callable[[Sequence[Event]], None]] = []
         self.offset = 0
-
-    def on_news(self, listener: Callable[[Sequence[Event]], None]) -> None:
-        """Call the listener with events that came in."""
-        self._listeners.append(listener)
 
     async def restore(self, store: ActivityStore, offset: int) -> None:
         """Start from what the store has: the log up to this offset."""
@@ -79,8 +74,6 @@ class PresentWorker:
             while read := await _read(self._bus, self.offset):
                 self.offset = read.offset
                 self._present.add(read.happened.events)
-                for listener in self._listeners:
-                    listener(read.happened.events)
 
 
 class ActivityWriter:
@@ -172,6 +165,6 @@ def _happened(record: Record) -> Happened | None:
         raw = activity_of(record.blob)
         return Happened.decode(raw) if raw else None
     except (CorruptBatchError, CorruptEventsError) as error:
-        # It is a dead letter: the store's writer, which reads it too, cannot take it in either.
+        # Of a damaged record, the store's writer makes a dead letter.
         log.warning("Record %d of the log is passed over: %s", record.offset, error)
         return None

@@ -11,6 +11,7 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from prometheus_client.openmetrics.exposition import generate_latest
 from prometheus_client.registry import Collector
 
+from nowline.activity.following import ActivityWriter
 from nowline.bus.base import Log
 from nowline.ingest.activity import Activity
 from nowline.ingest.admission import Admission
@@ -79,6 +80,7 @@ class Parts:
     hub: Hub
     events: ActivityStore
     activity: Activity
+    activity_writer: ActivityWriter
     configurations: Configurations
     shared: SharedState | None = None
     statsd: StatsdState | None = None
@@ -108,6 +110,8 @@ class Telemetry(Collector):
             return "store: it refuses appends; accepted rows wait in the log."
         if parts.bus.head - parts.store_writer.offset > _MOST_BEHIND:
             return "store: it is far behind the log."
+        if parts.activity_writer.failures:
+            return "activity: events cannot be kept; they wait in the log."
         return None
 
     def warnings(self) -> tuple[str, ...]:
@@ -173,6 +177,7 @@ class Telemetry(Collector):
         read = {
             "store": self._parts.store_writer.offset,
             "windows": self._parts.window_worker.offset,
+            "activity": self._parts.activity_writer.offset,
         }
         records = {group: state.head - offset for group, offset in read.items()}
         yield _by_group("nowline_log_lag_records", "Records a group has yet to read.", records)

@@ -11,10 +11,10 @@ from litestar.di import NamedDependency
 
 from nowline import __version__
 from nowline.api.ingest_schemas import LINES
+from nowline.api.refused import field_error
 from nowline.api.sent import sent_body
 from nowline.auth.policy import Action
-from nowline.errors import Code, FieldError, NowlineError
-from nowline.ingest.columns import Rejected
+from nowline.errors import Code, NowlineError
 from nowline.ingest.lines import decode_lines
 from nowline.ingest.service import Ingest, Outcome
 
@@ -63,12 +63,7 @@ def _refusal(outcome: Outcome) -> NowlineError:
     refused = "1 line was" if lines == 1 else f"{lines} lines were"
     kept = "1 value was" if values == 1 else f"{values} values were"
     detail = f"{refused} refused, see `errors`; {kept} kept."
-    return NowlineError(Code.INVALID, detail, errors=tuple(map(_error, outcome.rejected)))
-
-
-def _error(row: Rejected) -> FieldError:
-    field, _, message = row.error.partition(": ")
-    return FieldError(message, index=row.index, field=field)
+    return NowlineError(Code.INVALID, detail, errors=tuple(map(field_error, outcome.rejected)))
 
 
 # A handler each: the framework holds the paths of one in a set, which has no order to describe.

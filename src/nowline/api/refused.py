@@ -19,9 +19,10 @@ def refused_rows(outcome: Outcome, noun: str) -> NowlineError:
         f"{len(rejected)} {noun} were refused, {outcome.accepted} kept;"
         f" the first one refused is number {rejected[0].index}: {rejected[0].error}."
     )
-    return NowlineError(Code.INVALID, detail, errors=tuple(map(_field_error, rejected)))
+    return NowlineError(Code.INVALID, detail, errors=tuple(map(field_error, rejected)))
 
 
-def _field_error(row: Rejected) -> FieldError:
+def field_error(row: Rejected) -> FieldError:
+    """A refused row as an error with its place and its field."""
     field, _, message = row.error.partition(": ")
     return FieldError(message, index=row.index, field=field)

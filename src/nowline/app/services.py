@@ -74,6 +74,7 @@ def _counted(flow: Flow, acts: Acts, configurations: Configurations) -> Parts:
         hub=flow.hub,
         events=acts.store,
         activity=acts.activity,
+        activity_writer=acts.writer,
         configurations=configurations,
         shared=flow.shared,
         statsd=flow.statsd,

@@ -156,7 +156,7 @@ class Once:
         self._under_way[done] = distinct
         try:
             new = first & ~await self._known(codes)
-            outcome = await self._ingest.accept(_where(columns, new))
+            outcome = await self._ingest.accept(columns if new.all() else columns.where(new))
         finally:
             del self._under_way[done]
             done.set_result(None)
@@ -261,17 +261,3 @@ def _among(series: Ints, time: Ints, rows: Rows) -> Mask:
     codes = (series << _TIME_BITS) | time
     there: Mask = np.isin(codes, (rows.series << _TIME_BITS) | rows.time)
     return there
-
-
-def _where(columns: Columns, chosen: Mask) -> Columns:
-    if chosen.all():
-        return columns
-    return Columns(
-        columns.labels,
-        columns.label[chosen],
-        columns.time[chosen],
-        columns.value[chosen],
-        columns.index[chosen],
-        columns.rejected,
-        columns.metadata,
-    )

@@ -1,4 +1,4 @@
-"""Two consumers of the log: one keeps the open windows, the other writes the store."""
+"""What becomes of the log's rows: one part keeps the open windows, the other writes the store."""
 
 from __future__ import annotations
 
