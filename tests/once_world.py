@@ -7,7 +7,7 @@ from pathlib import Path
 
 from nowline.bus.embedded import EmbeddedLog
 from nowline.errors import Code, NowlineError
-from nowline.ingest.repeats import Once, StoredPast
+from nowline.ingest.repeated_rows import Once, StoredPast
 from nowline.ingest.service import Ingest
 from nowline.model.batch import Batch
 from nowline.model.partials import Ints

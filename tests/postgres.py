@@ -13,7 +13,6 @@ import os
 import pwd
 import secrets
 import shutil
-import socket
 import subprocess
 import tempfile
 import threading
@@ -25,6 +24,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 import asyncpg
 import pytest
 
+from free_port import free_port
 from nowline.model.level import Level
 from nowline.store.activity import ActivityStore
 from nowline.store.activity_postgres import PostgresActivity
@@ -97,7 +97,7 @@ class OwnServer(Server):
         if self._account:
             shutil.chown(self._folder, self._account)
         self._initialize()
-        self._port = _free_port()
+        self._port = free_port()
         super().__init__(f"postgresql://{_USER}:{quote(_PASSWORD, safe='')}@{self._where}/postgres")
 
     @property
@@ -232,10 +232,3 @@ def _account() -> str | None:
         return None
     known = {entry.pw_name for entry in pwd.getpwall()}
     return "postgres" if "postgres" in known else "nobody"
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port

@@ -51,7 +51,7 @@ from nowline.ingest.activity import Activity
 from nowline.ingest.admission import Admission
 from nowline.ingest.histograms import Otlp
 from nowline.ingest.protobuf import ProtobufDecoders
-from nowline.ingest.repeats import Once
+from nowline.ingest.repeated_rows import Once
 from nowline.ingest.service import Ingest
 from nowline.live.transport import App, expose_transport
 from nowline.query.engine import Engine

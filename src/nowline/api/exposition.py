@@ -15,7 +15,7 @@ from nowline.activity.following import ActivityWriter
 from nowline.bus.base import Log
 from nowline.ingest.activity import Activity
 from nowline.ingest.admission import Admission
-from nowline.ingest.repeats import Once
+from nowline.ingest.repeated_rows import Once
 from nowline.ingest.service import Ingest
 from nowline.live.hub import Hub
 from nowline.model.level import Level

@@ -12,7 +12,7 @@ from nowline.api.sent import MOST_UNPACKED, sent_as_is, unpacked
 from nowline.auth.policy import Action
 from nowline.errors import Code, NowlineError
 from nowline.ingest.protobuf import ProtobufDecoders
-from nowline.ingest.repeats import Once
+from nowline.ingest.repeated_rows import Once
 from nowline.ingest.snappy import unpack_snappy
 
 _MEDIA_TYPES = {"", "application/x-protobuf"}

@@ -16,8 +16,8 @@ from nowline.app.opening import ms
 from nowline.clock import Clock
 from nowline.config import Settings, signing_key
 from nowline.ingest.activity import Activity
-from nowline.ingest.dedupe import Repeats
 from nowline.ingest.masking import Masker
+from nowline.ingest.repeated_events import Repeats
 from nowline.rollup.upkeep import Upkeep
 from nowline.store.activity import ActivityStore
 

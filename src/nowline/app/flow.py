@@ -16,7 +16,7 @@ from nowline.collect.statsd import StatsdListener
 from nowline.config import Settings
 from nowline.ingest.admission import Admission, AdmissionLimits
 from nowline.ingest.histograms import Otlp
-from nowline.ingest.repeats import Once, StoredPast
+from nowline.ingest.repeated_rows import Once, StoredPast
 from nowline.ingest.service import Ingest
 from nowline.live import capacity
 from nowline.live.hub import Hub

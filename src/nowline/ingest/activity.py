@@ -10,10 +10,10 @@ from typing import TypeVar
 from nowline.clock import Clock
 from nowline.ingest import derived
 from nowline.ingest.columns import Columns, Rejected
-from nowline.ingest.dedupe import Claim, Repeats
 from nowline.ingest.events import Arrived, EventDecoder
 from nowline.ingest.masking import Masker
 from nowline.ingest.refusals import Refusals
+from nowline.ingest.repeated_events import Claim, Repeats
 from nowline.ingest.rows import Row
 from nowline.ingest.service import Ingest, Outcome
 from nowline.ingest.tasks import Task, TaskDecoder

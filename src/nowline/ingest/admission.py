@@ -48,7 +48,7 @@ class AdmissionLimits:
     held_bytes: int = 256 << 20
 
 
-class Buckets:
+class TokenBuckets:
     """A token bucket for each key: `rate` tokens a second, up to `burst`. Pure.
 
     More may be taken than is there, for what something costs is known only afterwards; then
@@ -173,7 +173,7 @@ class Admission:
         if isinstance(error, NowlineError) and error.code in _REASONS and not hold.is_refused:
             self.refused[_REASONS[error.code]] += 1
 
-    def _check_rate(self, reason: str, buckets: Buckets, key: str, now_s: float) -> None:
+    def _check_rate(self, reason: str, buckets: TokenBuckets, key: str, now_s: float) -> None:
         wait_s = ceil(buckets.wait_s(key, now_s))
         if wait_s:
             self.refused[reason] += 1
@@ -270,5 +270,5 @@ class Hold:
         return self._was_cancelled and self._task is not None and self._task.uncancel() == 0
 
 
-def _buckets(rate: int | None) -> Buckets | None:
-    return None if rate is None else Buckets(rate, rate * BURST_S)
+def _buckets(rate: int | None) -> TokenBuckets | None:
+    return None if rate is None else TokenBuckets(rate, rate * BURST_S)

@@ -13,7 +13,7 @@ import numpy as np
 from nowline.ingest.buckets import Buckets, observations
 from nowline.ingest.columns import Columns, Rejected
 from nowline.ingest.otlp import Decoded, HistogramPoint
-from nowline.ingest.repeats import Once
+from nowline.ingest.repeated_rows import Once
 from nowline.ingest.service import Outcome
 from nowline.model.partials import Floats
 

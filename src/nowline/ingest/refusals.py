@@ -39,10 +39,10 @@ class Refusals:
     def add(self, rejected: Iterable[Rejected]) -> None:
         """Count them; most of a batch are refused in the same words."""
         for error, rows in Counter(row.error for row in rejected).items():
-            self.by_reason[reason_of(error)] += rows
+            self.by_reason[category_of(error)] += rows
 
 
-def reason_of(error: str) -> str:
+def category_of(error: str) -> str:
     """The reason of a refusal, by its text, which begins with a field."""
     for words, reason in _BY_WORDS:
         if words in error:

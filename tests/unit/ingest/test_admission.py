@@ -14,8 +14,8 @@ from nowline.ingest.admission import (
     LEAST_BYTES_PER_S,
     Admission,
     AdmissionLimits,
-    Buckets,
     Hold,
+    TokenBuckets,
 )
 
 
@@ -39,7 +39,7 @@ def refusal(work: Callable[[], object]) -> NowlineError:
 
 
 def test_a_bucket_gives_its_burst_at_once_and_then_its_rate() -> None:
-    buckets = Buckets(rate=2, burst=6)
+    buckets = TokenBuckets(rate=2, burst=6)
     for _ in range(6):
         assert buckets.wait_s("a", 0.0) == 0
         buckets.take("a", 1, 0.0)
@@ -49,14 +49,14 @@ def test_a_bucket_gives_its_burst_at_once_and_then_its_rate() -> None:
 
 
 def test_what_was_taken_ahead_is_paid_back_first() -> None:
-    buckets = Buckets(rate=10, burst=100)
+    buckets = TokenBuckets(rate=10, burst=100)
     buckets.take("a", 1000, 0.0)
     assert buckets.wait_s("a", 0.0) == pytest.approx(90.1)
     assert buckets.wait_s("a", 90.2) == 0
 
 
 def test_only_full_buckets_are_forgotten() -> None:
-    buckets = Buckets(rate=1, burst=10)
+    buckets = TokenBuckets(rate=1, burst=10)
     buckets.take("a", 5, 0.0)
     buckets.take("b", 10, 0.0)
     buckets.forget_full(6.0)
@@ -71,7 +71,7 @@ STEPS = st.lists(st.tuples(st.floats(0, 20), st.integers(1, 50)), max_size=40)
 def test_buckets_do_as_buckets_that_are_filled_drop_by_drop(
     steps: list[tuple[float, int]], rate: int, burst: int
 ) -> None:
-    buckets = Buckets(rate, burst)
+    buckets = TokenBuckets(rate, burst)
     now_s, level = 0.0, float(burst)
     for passed_s, tokens in steps:
         now_s += passed_s

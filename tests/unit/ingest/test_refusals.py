@@ -11,7 +11,7 @@ from nowline.ingest.json import decode_json, decode_ndjson
 from nowline.ingest.lines import decode_lines
 from nowline.ingest.otlp_json import OtlpJson
 from nowline.ingest.otlp_protobuf import OtlpProtobuf
-from nowline.ingest.refusals import REASONS, Refusals, reason_of
+from nowline.ingest.refusals import REASONS, Refusals, category_of
 from nowline.ingest.remote_write import RemoteWriteDecoder
 from nowline.ingest.rows import MOST_MESSAGES, MOST_REJECTED, MOST_ROWS
 
@@ -37,7 +37,7 @@ from nowline.ingest.rows import MOST_MESSAGES, MOST_REJECTED, MOST_ROWS
     ],
 )
 def test_a_refusal_has_a_reason(error: str, reason: str) -> None:
-    assert reason_of(error) == reason
+    assert category_of(error) == reason
 
 
 @given(st.lists(st.text()))

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import once_world
 from nowline.errors import Code, NowlineError
-from nowline.ingest import repeats
+from nowline.ingest import repeated_rows
 from nowline.ingest.columns import Columns, Label
 from nowline.ingest.service import Outcome
 from nowline.model.series import MetricType
@@ -129,7 +129,7 @@ async def test_new_rows_go_on_while_the_store_cannot_be_asked(world: World) -> N
 async def test_more_series_than_are_remembered(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(repeats, "_MOST_SERIES", 4)
+    monkeypatch.setattr(repeated_rows, "_MOST_SERIES", 4)
     for name in "abc":
         await world.send((name, NOW))
     await world.put_away()

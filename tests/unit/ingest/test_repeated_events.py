@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from nowline.errors import NowlineError
-from nowline.ingest.dedupe import Repeats
+from nowline.ingest.repeated_events import Repeats
 from nowline.model.event import Happened
 from nowline.model.query import DAY_MS
 from nowline.store.activity_sqlite import SqliteActivity
