@@ -66,12 +66,14 @@ class Distinct:
 
     def count(self, now_ms: int) -> int:
         """How many names there were in `(now - window, now]`."""
+        self.forget(now_ms)
         after = now_ms - self._window_ms
-        self._forget_seconds_before(after // _SECOND_MS)
         edge = self._by_second.get(after // _SECOND_MS, ())
         return len(self._last) - sum(self._last[name] <= after for name in edge)
 
-    def _forget_seconds_before(self, second: int) -> None:
+    def forget(self, now_ms: int) -> None:
+        """Let go of names that no window that ends now or later has."""
+        second = (now_ms - self._window_ms) // _SECOND_MS
         for old in [each for each in self._by_second if each < second]:
             for name in self._by_second.pop(old):
                 if self._last.get(name, _NEVER) // _SECOND_MS == old:

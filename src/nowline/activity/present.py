@@ -91,6 +91,7 @@ class Present:
     def count(self, events: Iterable[Event]) -> None:
         """Only count these."""
         now = self._clock.now_ms()
+        self._catch_up(now)
         for event in events:
             if event.time > now:
                 heapq.heappush(self._ahead, (event.time, next(self._order), event))
@@ -144,5 +145,6 @@ class Present:
             self._counted[event.event_type].add(event.time)
 
     def _forget(self, now: int) -> None:
+        self._users.forget(now)
         for rolling in (self._calls, self._failed, *self._counted.values()):
             rolling.forget(now)

@@ -107,6 +107,8 @@ def parse_mask(text: str) -> Mapping[str, str]:
     rules: dict[str, str] = {}
     for part in text.split(",") if text.strip() else ():
         name, _, rule = (piece.strip() for piece in part.partition("="))
+        # As the fields themselves are looked up, whatever their case.
+        name = name.lower().replace("-", "_")
         choices = MASKS.get(name, MASKS_OF_FIELDS)
         if not re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", name) or rule not in choices:
             raise ValueError(

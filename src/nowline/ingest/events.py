@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from msgspec import Raw
 
 from nowline.ingest.columns import Rejected
 from nowline.ingest.masking import Masker
@@ -84,10 +83,9 @@ class EventDecoder:
             rows: Each event with its place.
             now_ms: The time of those that do not tell theirs.
         """
-        good, rejected = decoded(rows, lambda raw: self._event(raw, now_ms))
-        return [Arrived(at, *event) for at, event in good], rejected
+        return decoded(rows, lambda at, raw: self._event(at, raw, now_ms))
 
-    def _event(self, raw: bytes | Raw, now_ms: int) -> tuple[Event, Call, int | None]:
+    def _event(self, place: int, raw: bytes, now_ms: int) -> Arrived:
         sent = self._rows.decode(raw)
         _check_names(sent)
         metadata = self._masker.metadata(sent.metadata or {})
@@ -109,7 +107,7 @@ class EventDecoder:
         )
         call = Call(_name(metadata.get("method")), _duration(metadata.get("duration_ms")))
         key = None if sent.event_id is None else self._masker.key(str(sent.event_id))
-        return event, call, key
+        return Arrived(place, event, call, key)
 
     def _text(self, value: str | int | None) -> str | None:
         return None if value is None else self._masker.text(str(value))

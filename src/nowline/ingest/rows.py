@@ -30,6 +30,10 @@ _array = msgspec.json.Decoder(list[Raw])
 _object = msgspec.json.Decoder(dict[str, Raw])
 
 
+MOST_ROW_BYTES = 128 << 10
+"""How long an event or a task may be as it is sent; what is kept of it is less."""
+
+
 class RefusedRowError(ValueError):
     """A row cannot be taken in; the text begins with the field."""
 
@@ -114,24 +118,32 @@ def refuse(rejected: list[Rejected], row: Rejected) -> None:
 
 
 def decoded(
-    rows: Sequence[Row], decode: Callable[[bytes | Raw], T]
-) -> tuple[list[tuple[int, T]], list[Rejected]]:
-    """The good rows, each with its place, and why the others are not.
+    rows: Sequence[Row], decode: Callable[[int, bytes], T]
+) -> tuple[list[T], list[Rejected]]:
+    """The good rows, and why the others are not.
 
     Args:
         rows: The rows as sent.
-        decode: Makes one of them what it is; raises what `msgspec` does, or `RefusedRowError`.
+        decode: Makes one of them, given its place too, what it is; raises what `msgspec` does, or
+            `RefusedRowError`.
     """
-    good: list[tuple[int, T]] = []
+    good: list[T] = []
     rejected: list[Rejected] = []
     for at, raw in rows:
         try:
-            good.append((at, decode(raw)))
+            good.append(decode(at, _sized(raw)))
         except RefusedRowError as error:
             refuse(rejected, Rejected(at, str(error)))
         except UNDECODABLE as error:
             refuse(rejected, Rejected(at, reason_of(error)))
     return good, rejected
+
+
+def _sized(raw: bytes | Raw) -> bytes:
+    # Before it is decoded and gone through: that takes as long as the row is.
+    if memoryview(raw).nbytes > MOST_ROW_BYTES:
+        raise RefusedRowError(f"row: is over {MOST_ROW_BYTES} bytes")
+    return bytes(raw)
 
 
 def _refusal(field: str, is_unknown: bool) -> NowlineError:

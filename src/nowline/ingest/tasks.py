@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from msgspec import Raw
 
 from nowline.ingest.columns import Rejected
 from nowline.ingest.events import MOST_METADATA_BYTES, MOST_NAME_BYTES
@@ -76,16 +75,15 @@ class TaskDecoder:
 
     def decode(self, rows: Sequence[Row]) -> tuple[list[Task], list[Rejected]]:
         """The good ones, and why the others are not."""
-        good, rejected = decoded(rows, self._checked)
-        return [self._task(at, *checked) for at, checked in good], rejected
+        return decoded(rows, self._checked)
 
-    def _checked(self, raw: bytes | Raw) -> tuple[_Sent, int, int]:
+    def _checked(self, place: int, raw: bytes) -> Task:
         sent = self._rows.decode(raw)
         _check(sent)
         start, end = _time("start_time", sent.start_time), _time("end_time", sent.end_time)
         if end < start:
             raise RefusedRowError("end_time: must not be before start_time")
-        return sent, start, end
+        return self._task(place, sent, start, end)
 
     def _task(self, place: int, sent: _Sent, start: int, end: int) -> Task:
         mask = self._masker

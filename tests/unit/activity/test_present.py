@@ -106,6 +106,18 @@ def test_of_the_same_time_the_one_that_came_last_is_told_first() -> None:
     assert [e.event_type for e in present.recent(2)] == ["B", "A"]
 
 
+def test_what_nobody_asks_for_is_forgotten_too() -> None:
+    clock = SetClock(NOW)
+    present = Present(clock)
+    for step in range(900):
+        now = clock.now_ms()
+        ahead = Event("PAGE_VIEW", now + 500, f"e{step}", user_id=f"u{step}")
+        present.add([ahead])
+        clock.advance(1)
+    assert len(present._ahead) <= 2
+    assert len(present._users._last) <= 302
+
+
 def test_a_day_begins_where_its_zone_says() -> None:
     summer = datetime(2026, 3, 29, 12, tzinfo=ROME)
     start = midnight(int(summer.timestamp() * 1000), ROME)

@@ -202,6 +202,26 @@ def test_a_failure_keeps_its_reason_masked() -> None:
     assert failed.failure.event_type == "TASK_FAILED"
 
 
+def test_a_failure_counts_as_an_event() -> None:
+    (failed, done), _ = tasks(task(status="failure"), task())
+    found = metrics_of(of_tasks([failed, done]))
+    assert found["events", (("event_type", "TASK_FAILED"),)] == [1]
+
+
+@pytest.mark.parametrize("depth", [300, 400, 900, 5_000])
+def test_what_is_nested_too_deeply_refuses_only_its_row(depth: int) -> None:
+    deep = "[" * depth + "]" * depth
+    failed = json.dumps(task(status="failure"))[:-1] + f', "context": {{"a": {deep}}}}}'
+    good, rejected = TaskDecoder(MASKER).decode(
+        of_lines(f"{failed}\n{json.dumps(task())}".encode())
+    )
+    assert sorted([each.place for each in good] + [row.index for row in rejected]) == [0, 1]
+    assert 1 in [each.place for each in good]
+    event = json.dumps({"event_type": "A"})[:-1] + f', "metadata": {{"a": {deep}}}}}'
+    arrived, refused = EventDecoder(MASKER).decode(of_lines(event.encode()), NOW)
+    assert len(arrived) + len(refused) == 1
+
+
 def test_the_same_execution_has_the_same_key_and_another_one_another() -> None:
     (first, again, retried), _ = tasks(task(), task(), task(end_time=NOW + 1))
     assert first.key == again.key != retried.key

@@ -57,6 +57,42 @@ def test_the_same_address_has_the_same_hash_however_it_is_written() -> None:
     assert MASKER.text("bob@example.com") != Masker(b"x" * 32).text("bob@example.com")
 
 
+@pytest.mark.parametrize(
+    "address", ['"bob smith"@example.com', "bob@[192.168.0.1]", "bob@[2001:db8::1]"]
+)
+def test_rare_forms_of_an_address_are_hashed_too(address: str) -> None:
+    assert HASHED.fullmatch(MASKER.text(address))
+
+
+def test_an_address_in_a_browsers_name_is_hashed() -> None:
+    masked = MASKER.metadata({"User-Agent": "Bot/1.2.3 (bob@example.com)", "ip": "1.2.3.4"})
+    assert re.fullmatch(r"Bot/1 \(email:[0-9a-f]{16}\)", masked["User-Agent"])
+
+
+def test_a_rule_holds_for_whatever_is_in_its_field() -> None:
+    masker = Masker(SECRET, {"card-Number": "drop", "customer": "hash"})
+    person = {"name": "Bob", "since": 2020}
+    masked = masker.metadata(
+        {"cardNumber": 1, "card_number": [{"n": "4111"}], "deep": [{"Customer": person}]}
+    )
+    assert masked.pop("cardNumber") == 1  # the rule has another name
+    assert masked.pop("card_number") is None
+    (hashed,) = masked.pop("deep")
+    assert re.fullmatch("masked:[0-9a-f]{16}", hashed["Customer"])
+    nested = {"ip": {"v4": "203.0.113.77", "all": ["198.51.100.9"]}}
+    assert MASKER.metadata(nested) == {"ip": {"v4": "203.0.113.0", "all": ["198.51.100.0"]}}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a" * 100_000 + " @", "a." * 50_000 + "@", '"' * 100_000, "a@" * 50_000, "a@b" * 30_000],
+)
+def test_a_long_text_is_gone_through_once(text: str) -> None:
+    """Going through it again for each of its characters would take hours."""
+    MASKER.text(text)
+    MASKER.metadata({"user_agent": text, "ip": text})
+
+
 def test_rules_say_what_is_hidden() -> None:
     masker = Masker(SECRET, {"ip": "hash", "user_agent": "drop", "card": "drop", "email": "keep"})
     sent = {"ip_address": "203.0.113.77", "user_agent": "curl/8.5", "card": "4111", "to": "a@b.co"}
