@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import time
 from collections.abc import Iterator
@@ -231,6 +232,25 @@ def test_what_was_sent_before_a_restart_is_known_after_it(own: Server) -> None:
         assert total(reader, "events", event_type="X") == 1
 
 
+def test_nobody_takes_the_metrics_of_events_another_way(tmp_path: Path) -> None:
+    call = {"event_type": "API_CALL", "metadata": {"endpoint": "/x", "duration_ms": 5}}
+    rows = [
+        {"name": "api.calls", "value": 1, "type": "gauge"},
+        {"name": "api.duration", "value": 5},
+        {"name": "events", "value": 1},
+    ]
+    with Server(tmp_path / "data") as server, server.ingest() as sender, server.alice() as reader:
+        answer = sender.post("/api/v1/ingest/metrics", json=rows).json()
+        assert answer["accepted"] == 2
+        assert answer["rejected"] == [
+            {"index": 0, "error": "type: api.calls is a counter since its first row, not a gauge"}
+        ]
+        take(sender, EVENTS, call)
+        assert total(reader, "api.calls") == 1
+        assert total(reader, "events") == 2
+        assert total(reader, "api.duration") == 10
+
+
 def test_nobody_is_found_in_the_files_or_the_logs(own: Server) -> None:
     event = {
         "event_type": "USER_LOGIN",
@@ -288,3 +308,23 @@ def test_what_is_no_batch_is_refused(sender: httpx.Client, url: str) -> None:
     assert sender.post(url, content=b"[]", headers=packed).status_code == 415
     assert sender.post(url, json={"rows": []}).status_code == 400
     assert sender.post(url, json=[]).json() == {"accepted": 0, "rejected": []}
+
+
+def test_what_cannot_be_read_says_so_among_its_errors(sender: httpx.Client) -> None:
+    headers = {"content-type": "application/json"}
+    for url, body in ((EVENTS, b"{"), (TASKS, b"["), ("/api/v1/ingest/metrics", b"[NaN]")):
+        problem = sender.post(url, content=body, headers=headers).json()
+        assert problem["status"] == 400
+        assert [error["message"] for error in problem["errors"]] == [problem["detail"]]
+
+
+def test_how_long_a_body_may_be_is_a_setting(tmp_path: Path) -> None:
+    limits = {"NOWLINE_INGEST_BODY": "1000", "NOWLINE_INGEST_UNPACKED": "2000"}
+    with Server(tmp_path / "data", **limits) as server, server.ingest() as sender:
+        headers = {"content-type": "application/json"}
+        empty = b"[" + b" " * 998 + b"]"
+        assert sender.post(EVENTS, content=empty, headers=headers).status_code == 202
+        assert sender.post(EVENTS, content=empty + b" ", headers=headers).status_code == 413
+        packed = {**headers, "content-encoding": "gzip"}
+        longer = b"[" + b" " * 1_999 + b"]"
+        assert sender.post(EVENTS, content=gzip.compress(longer), headers=packed).status_code == 413

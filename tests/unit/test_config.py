@@ -56,6 +56,8 @@ def test_defaults_are_the_documented_ones(tmp_path: Path) -> None:
     assert settings.webhook_allow == ()
     assert (settings.ingest_requests_per_s, settings.ingest_bytes_per_s) == (None, None)
     assert settings.ingest_memory == 256 << 20
+    assert settings.ingest_body == 16 << 20
+    assert settings.ingest_unpacked == 128 << 20
     assert (settings.max_series_per_metric, settings.max_series) == (10_000, 1_000_000)
     assert settings.retention == {
         "raw": timedelta(days=30),

@@ -114,7 +114,10 @@ def _of_refusal(error: NowlineError) -> tuple[Problem, dict[str, str]]:
         headers["connection"] = "close"
     if error.retry_after_s is not None or status in _RETRY_LATER:
         headers["retry-after"] = str(error.retry_after_s or _DEFAULT_RETRY_S)
-    return _make(status, error.detail, error.errors), headers
+    errors = error.errors
+    if error.code is Code.INVALID and not errors:  # of the input as a whole
+        errors = (FieldError(error.detail),)
+    return _make(status, error.detail, errors), headers
 
 
 def _make(status: int, detail: str, errors: tuple[FieldError, ...] = ()) -> Problem:

@@ -8,7 +8,7 @@ from litestar import Request, Response, post
 from litestar.di import NamedDependency
 
 from nowline.api.refused import refused_rows
-from nowline.api.sent import MOST_UNPACKED, sent_as_is, unpacked
+from nowline.api.sent import most_unpacked, sent_as_is, unpacked
 from nowline.auth.policy import Action
 from nowline.errors import Code, NowlineError
 from nowline.ingest.protobuf import ProtobufDecoders
@@ -38,7 +38,7 @@ async def remote_write(
     """
     _check_type(request.headers.get("content-type", ""))
     _check_encoding(request.headers.get("content-encoding", ""))
-    body = unpacked(request, unpack_snappy(await sent_as_is(request), MOST_UNPACKED))
+    body = unpacked(request, unpack_snappy(await sent_as_is(request), most_unpacked(request)))
     decoder = await protobuf.remote_write()
     outcome = await once.accept(decoder.decode(body))
     if outcome.rejected:

@@ -10,8 +10,6 @@ from nowline.errors import Code, NowlineError
 from nowline.ingest.admission import Hold
 from nowline.ingest.unpack import read_body
 
-MOST_SENT = 16 << 20
-MOST_UNPACKED = 128 << 20
 HOLD: Final = "hold"
 """Where the state of a request to a door has its `Hold`."""
 
@@ -24,6 +22,12 @@ async def sent_body(request: Request[Any, Any, Any]) -> bytes:
 async def sent_as_is(request: Request[Any, Any, Any]) -> bytes:
     """The body as it was sent, for a protocol that packs in a way of its own."""
     return await _read(request, "")
+
+
+def most_unpacked(request: Request[Any, Any, Any]) -> int:
+    """How many bytes a door may unpack itself."""
+    hold: Hold = request.scope["state"][HOLD]
+    return hold.limits.unpacked_bytes
 
 
 def unpacked(request: Request[Any, Any, Any], body: bytes) -> bytes:
@@ -42,8 +46,8 @@ async def _read(request: Request[Any, Any, Any], encoding: str) -> bytes:
         read_body(
             request.stream(),
             encoding,
-            most_sent=MOST_SENT,
-            most_unpacked=MOST_UNPACKED,
+            most_sent=hold.limits.sent_bytes,
+            most_unpacked=hold.limits.unpacked_bytes,
             grown=hold.grow,
         )
     )
@@ -51,8 +55,9 @@ async def _read(request: Request[Any, Any, Any], encoding: str) -> bytes:
 
 def _check_announced(length: int, hold: Hold) -> None:
     """Refuse what says itself that it is too much, before reading it."""
-    if length > MOST_SENT:
-        detail = f"The body is over {MOST_SENT:,} bytes. Send smaller batches."
+    most = hold.limits.sent_bytes
+    if length > most:
+        detail = f"The body is over {most:,} bytes. Send smaller batches."
         raise NowlineError(Code.TOO_LARGE, detail)
     hold.announce(length)
 

@@ -14,6 +14,7 @@ from nowline.bus.base import Log
 from nowline.clock import Clock
 from nowline.collect.statsd import StatsdListener
 from nowline.config import Settings
+from nowline.ingest import derived
 from nowline.ingest.admission import Admission, AdmissionLimits
 from nowline.ingest.histograms import Otlp
 from nowline.ingest.repeated_rows import Once, StoredPast
@@ -61,7 +62,7 @@ class Flow:
     async def open(cls, bus: Log, store: Store, clock: Clock, settings: Settings) -> Flow:
         """Put the parts together and bring the windows to where the log is."""
         now = clock.now_ms()
-        catalogue, windows = Catalogue(_limits(settings)), Windows(window_start(now))
+        catalogue, windows = Catalogue(_limits(settings), derived.TYPES), Windows(window_start(now))
         await store.load(catalogue)
         # Each reader of the log has its own: they are not equally far.
         of_writer, of_worker = (
@@ -132,4 +133,6 @@ def _admitted(settings: Settings) -> AdmissionLimits:
         requests_per_s=settings.ingest_requests_per_s,
         bytes_per_s=settings.ingest_bytes_per_s,
         held_bytes=settings.ingest_memory,
+        sent_bytes=settings.ingest_body,
+        unpacked_bytes=settings.ingest_unpacked,
     )

@@ -75,6 +75,8 @@ class Settings:
     ingest_requests_per_s: int | None
     ingest_bytes_per_s: int | None
     ingest_memory: int
+    ingest_body: int
+    ingest_unpacked: int
     statsd_port: int | None
     webhook_allow: tuple[values.Network, ...]
     origins: Mapping[str, str] = field(repr=False)
@@ -230,6 +232,8 @@ def _typed(read: _Reader) -> Settings:
         ingest_requests_per_s=read.optional("ingest_requests_per_s", values.parse_count),
         ingest_bytes_per_s=read.optional("ingest_bytes_per_s", values.parse_count),
         ingest_memory=read.required("ingest_memory", values.parse_count),
+        ingest_body=read.required("ingest_body", values.parse_count),
+        ingest_unpacked=read.required("ingest_unpacked", values.parse_count),
         statsd_port=read.optional("statsd_port", values.parse_port),
         webhook_allow=read.required("webhook_allow", values.parse_networks),
         origins=read.origins(),

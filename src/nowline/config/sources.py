@@ -34,6 +34,8 @@ DEFAULTS: Final[Mapping[str, str | None]] = MappingProxyType(
         "ingest_requests_per_s": None,
         "ingest_bytes_per_s": None,
         "ingest_memory": "268435456",
+        "ingest_body": "16777216",
+        "ingest_unpacked": "134217728",
         "statsd_port": None,
         "webhook_allow": "",
     }

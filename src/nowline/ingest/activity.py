@@ -20,7 +20,7 @@ from nowline.ingest.tasks import Task, TaskDecoder
 from nowline.model.event import Event, Happened
 from nowline.model.query import MOST_AHEAD_MS
 
-_TOO_OLD = "{field}: is older than anything that is kept"
+_TOO_OLD = "{field}: is older than events are kept"
 _TOO_NEW = "{field}: is more than 5 minutes ahead"
 
 T = TypeVar("T", Arrived, Task)

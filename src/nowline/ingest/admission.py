@@ -41,11 +41,15 @@ class AdmissionLimits:
         bytes_per_s: Bytes of bodies, unpacked, a second that one key may send.
         held_bytes: Bytes of bodies, unpacked, to hold at once: those being read, and those whose
             rows are not durable yet. One key may hold half of it.
+        sent_bytes: Bytes that one body may have as it is sent.
+        unpacked_bytes: Bytes that it may have unpacked.
     """
 
     requests_per_s: int | None = None
     bytes_per_s: int | None = None
     held_bytes: int = 256 << 20
+    sent_bytes: int = 16 << 20
+    unpacked_bytes: int = 128 << 20
 
 
 class TokenBuckets:
@@ -215,6 +219,11 @@ class Hold:
         trace: TracebackType | None,
     ) -> None:
         self._admission.leave(self, error)
+
+    @property
+    def limits(self) -> AdmissionLimits:
+        """What its body may be."""
+        return self._admission.limits
 
     def announce(self, size: int) -> None:
         """Refuse a body of that size at once, if there is no room for it now.

@@ -14,6 +14,17 @@ from nowline.ingest.tasks import Task
 from nowline.model.event import API_CALL, Event
 from nowline.model.series import MetricType
 
+TYPES: Mapping[str, MetricType] = {
+    "events": MetricType.COUNTER,
+    "api.calls": MetricType.COUNTER,
+    "api.errors": MetricType.COUNTER,
+    "api.duration": MetricType.DISTRIBUTION,
+    "task.count": MetricType.COUNTER,
+    "task.duration": MetricType.DISTRIBUTION,
+    "task.cpu": MetricType.GAUGE,
+    "task.memory": MetricType.GAUGE,
+}
+"""The types of these metrics, whatever comes first: no row may take one of them another way."""
 _UNITS = {
     "api.duration": "ms",
     "task.duration": "ms",
@@ -27,7 +38,7 @@ def of_events(events: Iterable[tuple[Event, Call]]) -> Columns:
     """`events`, and of API calls `api.calls`, `api.errors` and `api.duration`."""
     rows = _Rows()
     for event, call in events:
-        rows.add("events", MetricType.COUNTER, {"event_type": event.event_type}, event.time, 1.0)
+        rows.add("events", {"event_type": event.event_type}, event.time, 1.0)
         if event.event_type == API_CALL:
             _add_call(rows, event, call)
     return rows.columns()
@@ -39,20 +50,23 @@ def of_tasks(tasks: Iterable[Task]) -> Columns:
     for task in tasks:
         tags = {"task_type": task.task_type, "queue": task.queue}
         counted = {**tags, "status": task.status}
-        rows.add("task.count", MetricType.COUNTER, counted, task.end, 1.0)
-        rows.add("task.duration", MetricType.DISTRIBUTION, counted, task.end, task.duration_ms)
-        rows.add("task.cpu", MetricType.GAUGE, tags, task.end, task.cpu_percent)
-        rows.add("task.memory", MetricType.GAUGE, tags, task.end, task.memory_mb)
+        rows.add("task.count", counted, task.end, 1.0)
+        rows.add("task.duration", counted, task.end, task.duration_ms)
+        rows.add("task.cpu", tags, task.end, task.cpu_percent)
+        rows.add("task.memory", tags, task.end, task.memory_mb)
+        if task.failure is not None:
+            of_type = {"event_type": task.failure.event_type}
+            rows.add("events", of_type, task.end, 1.0)
     return rows.columns()
 
 
 def _add_call(rows: _Rows, event: Event, call: Call) -> None:
     status = None if event.status is None else str(event.status)
     tags = {"endpoint": event.endpoint, "method": call.method, "status": status}
-    rows.add("api.calls", MetricType.COUNTER, tags, event.time, 1.0)
+    rows.add("api.calls", tags, event.time, 1.0)
     if event.is_server_error:
-        rows.add("api.errors", MetricType.COUNTER, tags, event.time, 1.0)
-    rows.add("api.duration", MetricType.DISTRIBUTION, tags, event.time, call.duration_ms)
+        rows.add("api.errors", tags, event.time, 1.0)
+    rows.add("api.duration", tags, event.time, call.duration_ms)
 
 
 class _Rows:
@@ -68,7 +82,6 @@ class _Rows:
     def add(
         self,
         name: str,
-        kind: MetricType,
         tags: Mapping[str, str | None],
         time: int,
         value: float | None,
@@ -81,7 +94,7 @@ class _Rows:
         if place is None:
             place = self._places[key] = len(self._labels)
             known = {tag: _cut(text) for tag, text in tags.items() if text is not None}
-            self._labels.append(Label(name, kind, known))
+            self._labels.append(Label(name, TYPES[name], known))
         self._label.append(place)
         self._time.append(time)
         self._value.append(value)

@@ -11,7 +11,7 @@ from nowline.ingest.columns import Rejected
 
 # What a refusal says, wherever in it, comes before the field that it is about.
 _BY_WORDS: Final = (
-    ("is older than anything", "too_old"),
+    ("is older than", "too_old"),
     ("5 minutes ahead", "too_new"),
     ("metrics already", "metrics_limit"),
     ("unknown field", "unknown_field"),

@@ -115,7 +115,10 @@ class Selection:
 class Catalogue:
     """All metrics and series of this server."""
 
-    def __init__(self, limits: Limits | None = None) -> None:
+    def __init__(
+        self, limits: Limits | None = None, reserved: Mapping[str, MetricType] | None = None
+    ) -> None:
+        self._reserved = reserved or {}
         self.limits = limits or Limits()
         self.metrics: dict[str, Metric] = {}
         self.keys: list[SeriesKey] = []
@@ -140,7 +143,8 @@ class Catalogue:
 
     def type_for(self, name: str, asked: MetricType | None) -> MetricType:
         """The metric's type: its first one, which `asked` becomes if the metric is new."""
-        return self._types.setdefault(name, asked or MetricType.GAUGE)
+        first = self._reserved.get(name) or asked or MetricType.GAUGE
+        return self._types.setdefault(name, first)
 
     def resolve(self, batch: Batch) -> Ints:
         """The series id of each row of the batch; new series and metrics are entered."""
