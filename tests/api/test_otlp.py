@@ -29,6 +29,7 @@ from opentelemetry.sdk.metrics.view import (
 from opentelemetry.sdk.resources import Resource
 
 from asking import ask, counted, fields
+from otlp_requests import DELTA as DELTA_SENT
 from otlp_requests import (
     Json,
     attributes,
@@ -211,3 +212,16 @@ def test_the_sdk_goes_on_after_a_kill(tmp_path_factory: pytest.TempPathFactory) 
             assert counted(alice, "duration", 4) == 4
             eventually(lambda: value(alice, "orders", "sum") == 4)
             assert value(alice, "orders", "sum") == 4
+
+
+def test_counts_that_wrap_are_refused_and_the_server_lives(sender: httpx.Client) -> None:
+    buckets: Json = {"bucketCounts": [str(1 << 62)] * 4 + ["5"], "explicitBounds": [1, 2, 3, 4]}
+    sent = point(now_ms(), count="5", **buckets)
+    wrapping = histogram("in.wrapping", sent, temporality=DELTA_SENT)
+    for body, headers in (
+        (json.dumps(request(wrapping)).encode(), JSON),
+        (to_protobuf(request(wrapping)), PROTOBUF),
+    ):
+        answer = sender.post(URL, content=body, headers=headers)
+        assert answer.status_code == 200
+        assert b"bucket_counts: are too great" in answer.content

@@ -17,6 +17,9 @@ _MOST = float(np.finfo(np.float64).max)
 # the code of a bucket can carry the sign of its values and code order is value order.
 _BIAS = 1 << 33
 _MOST_SCALE = 30
+MOST_COUNT = 1 << 53
+"""How many observations a histogram may have: doubles hold every whole number up to here."""
+_TOO_GREAT = "bucket_counts: are too great"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,9 @@ class Buckets:
         code: For each bucket its place among the bounds, or its number with the sign of its
             values (see `_BIAS`), 0 for the zeros; ascending.
         count: For each bucket how many observations are in it.
+
+    Raises:
+        ValueError: There are over `MOST_COUNT` observations; says so, led by the field.
     """
 
     bounds: bytes
@@ -37,6 +43,12 @@ class Buckets:
     zero: float
     code: Ints
     count: Ints
+
+    def __post_init__(self) -> None:
+        """Refuse more observations than can be counted."""
+        # A sum of doubles does not wrap, so where it is small the exact one has not wrapped either.
+        if self.count.sum(dtype=np.float64) > 2 * MOST_COUNT or self.total > MOST_COUNT:
+            raise ValueError(_TOO_GREAT)
 
     @property
     def total(self) -> int:
@@ -210,7 +222,7 @@ def _counts(counts: Sequence[int]) -> Ints:
     try:
         count = np.array(counts, np.int64)
     except OverflowError as error:
-        raise ValueError("bucket_counts: are too great") from error
+        raise ValueError(_TOO_GREAT) from error
     if (count < 0).any():
         raise ValueError("bucket_counts: must not be less than 0")
     return count

@@ -134,7 +134,7 @@ class Otlp:
         outcome = await self._once.accept(replace(columns, rejected=columns.rejected + over))
         accepted, rejected = outcome.accepted, outcome.rejected
         for some in self._portions(good):
-            outcome = await self._once.accept(_rows(some, columns.metadata))
+            outcome = await self._once.accept(_rows(some, self._most, columns.metadata))
             accepted, rejected = accepted + outcome.accepted, rejected + outcome.rejected
         return Outcome(accepted, sorted(rejected, key=lambda row: row.index))
 
@@ -168,9 +168,16 @@ def _difference(point: HistogramPoint, before: _Reached) -> HistogramPoint | Non
     return replace(point, buckets=buckets, sum=total)
 
 
-def _rows(points: Sequence[HistogramPoint], metadata: dict[str, bytes]) -> Columns:
-    """A row for each observation."""
-    counts = np.array([point.buckets.total for point in points])
+def _rows(points: Sequence[HistogramPoint], most: int, metadata: dict[str, bytes]) -> Columns:
+    """A row for each observation.
+
+    Raises:
+        ValueError: There are more than `most`: NumPy does not look where repeats are written.
+    """
+    totals = [point.buckets.total for point in points]
+    if sum(totals) > most:
+        raise ValueError(f"there are {sum(totals):,} observations; the most are {most:,}")
+    counts = np.array(totals)
     values = [
         np.repeat(
             observations(point.buckets, point.sum, point.low, point.high), point.buckets.count

@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 
 from nowline.ingest import otlp_messages as shape
-from nowline.ingest.buckets import Buckets, explicit, exponential
+from nowline.ingest.buckets import MOST_COUNT, Buckets, explicit, exponential
 from nowline.ingest.columns import Columns, Label, Rejected
 from nowline.ingest.otlp_tags import Form, attributes, point_tags, source_tags
 from nowline.ingest.rows import refuse
@@ -169,13 +169,14 @@ class _Walk:
         """Quantiles are levels with a tag, count and sum are running totals of their own."""
         if not math.isfinite(point.sum):
             raise ValueError(_NOT_FINITE)
+        count = _count_of(point)
         tags = self._tags(point)
         for each in point.quantile_values:
             if not math.isfinite(each.value):
                 continue  # There was nothing to observe.
             label = Label(name, MetricType.GAUGE, tags | {"quantile": f"{each.quantile:g}"})
             self._add(label, point, each.value)
-        totals = {f"{name}_count": float(point.count), f"{name}_sum": point.sum}
+        totals = {f"{name}_count": count, f"{name}_sum": point.sum}
         for total, value in totals.items():
             self._add(Label(total, MetricType.CUMULATIVE, tags), point, value)
 
@@ -272,6 +273,12 @@ def _value_of(point: shape.NumberDataPoint, form: Form) -> float:
     if form.has(point, "as_double") or form.has(point, "as_int"):
         return 0.0
     raise ValueError("value: is missing")
+
+
+def _count_of(point: shape.SummaryDataPoint) -> float:
+    if not 0 <= point.count <= MOST_COUNT:
+        raise ValueError(f"count: must be from 0 to {MOST_COUNT}")
+    return float(point.count)
 
 
 def _as_float(value: float) -> float:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nowline.ingest.buckets import Buckets, explicit, exponential, observations
+from nowline.ingest.buckets import MOST_COUNT, Buckets, explicit, exponential, observations
 
 INF = math.inf
 
@@ -133,6 +133,9 @@ def test_other_bounds_are_another_histogram() -> None:
         ([1], [1, 1, 1], "bucket_counts"),
         ([1], [-1, 1], "bucket_counts"),
         ([1], [1 << 64, 1], "bucket_counts"),
+        ([1], [MOST_COUNT + 1, 0], "bucket_counts"),
+        ([1], [MOST_COUNT, 1], "bucket_counts"),
+        ([1, 2, 3, 4], [1 << 62] * 4 + [5], "bucket_counts"),
         ([1, 1], [0, 0, 1], "explicit_bounds"),
         ([2, 1], [0, 0, 1], "explicit_bounds"),
         ([INF], [0, 1], "explicit_bounds"),
@@ -150,3 +153,39 @@ def test_what_is_no_histogram(bounds: list[float], counts: list[int], field: str
 def test_what_is_no_exponential_histogram(scale: int, offset: int, field: str) -> None:
     with pytest.raises(ValueError, match=f"^{field}: "):
         exponential(scale, (0, 0), (offset, [1]), (0, []))
+
+
+@pytest.mark.parametrize(
+    ("zero", "positive", "negative"),
+    [
+        (5, [1 << 62] * 2, [1 << 62] * 2),
+        (1 << 62, [1 << 62], [1 << 62, 1 << 62, 5]),
+        (MOST_COUNT, [1], [1]),
+        (0, [1 << 64], []),
+        (-1, [1], []),
+        (0, [2, -1], []),
+        (0, [], [2, -1]),
+    ],
+)
+def test_counts_of_exponential_buckets_that_cannot_be(
+    zero: int, positive: list[int], negative: list[int]
+) -> None:
+    with pytest.raises(ValueError, match=r"^bucket_counts: "):
+        exponential(0, (0, zero), (0, positive), (0, negative))
+
+
+def test_the_greatest_counts_are_told_from_each_other() -> None:
+    most = explicit([1], [MOST_COUNT - 1, 1])
+    assert most.total == MOST_COUNT
+    found = most.since(explicit([1], [1, 0]))
+    assert found is not None
+    assert (found.count.tolist(), found.total) == ([MOST_COUNT - 2, 1], MOST_COUNT - 1)
+
+
+@given(st.lists(st.integers(0, 1 << 63), min_size=3, max_size=3))
+def test_no_counts_wrap(counts: list[int]) -> None:
+    if sum(counts) > MOST_COUNT:
+        with pytest.raises(ValueError, match=r"^bucket_counts: "):
+            explicit([1, 2], counts)
+    else:
+        assert explicit([1, 2], counts).total == sum(counts)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from nowline.errors import NowlineError
+from nowline.ingest import histograms
 from nowline.ingest.histograms import Otlp
 from nowline.ingest.otlp import Decoded
 from nowline.ingest.otlp_json import OtlpJson
@@ -170,6 +171,13 @@ async def test_more_observations_than_a_point_may_bring(door: Door) -> None:
     assert error.startswith("count: brings 101 observations at once; the most are 100")
     await door.send(reached(NOW - 10, 103, 0, 0, total=3))
     assert len(await door.values()) == 2
+
+
+def test_no_more_rows_are_made_than_there_may_be() -> None:
+    (found,) = decoded(reached(NOW, 50, 1, 0)).histograms
+    assert len(histograms._rows([found], 51, {}).value) == 51
+    with pytest.raises(ValueError, match="there are 102 observations; the most are 101"):
+        histograms._rows([found, found], 101, {})
 
 
 async def test_of_too_many_series_the_oldest_are_forgotten(door: Door) -> None:

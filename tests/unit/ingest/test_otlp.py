@@ -237,6 +237,41 @@ def test_what_is_wrong_with_a_data_point() -> None:
     }
 
 
+def test_counts_that_wrap_are_refused() -> None:
+    buckets: Json = {"bucketCounts": [str(1 << 62)] * 4 + ["5"], "explicitBounds": [1, 2, 3, 4]}
+    few = {"offset": 0, "bucketCounts": [str(1 << 62)] * 2}
+    wide: Json = {"scale": 0, "positive": few, "negative": few}
+    summary = point(NOW, **MEDIAN | {"count": str(1 << 63)})
+    decoded = both(
+        request(
+            histogram("a", point(NOW, count="5", **buckets)),
+            histogram("b", point(NOW, count="5", **buckets), temporality=DELTA),
+            exponential("c", point(NOW, count="5", zeroCount="5", **wide)),
+            exponential("d", point(NOW, count="5", zeroCount="5", **wide), temporality=DELTA),
+            histogram("e", point(NOW, count=str((1 << 53) + 1)), temporality=DELTA),
+            histogram("f", point(NOW, count=str((1 << 64) - 1)), temporality=DELTA),
+            {"name": "g", "summary": {"dataPoints": [summary]}},
+        )
+    )
+    assert (decoded.histograms, rows(decoded)) == ([], [])
+    fields = {at: error.partition(":")[0] for at, error in refused(decoded).items()}
+    assert fields == {**dict.fromkeys(range(6), "bucket_counts"), 6: "count"}
+
+
+@pytest.mark.parametrize("count", [-5, 10**400])
+def test_counts_that_only_json_can_say_are_refused(count: int) -> None:
+    of_zero = {"count": count, "zeroCount": count}
+    sent = request(
+        histogram("a", point(NOW, count=count), temporality=DELTA),
+        histogram("b", point(NOW, count=count, bucketCounts=[count, 0], explicitBounds=[1])),
+        exponential("c", point(NOW, **of_zero), temporality=DELTA),
+        {"name": "d", "summary": {"dataPoints": [point(NOW, count=count)]}},
+    )
+    decoded = OtlpJson().decode(json.dumps(sent).encode(), NOW)
+    assert (decoded.histograms, rows(decoded)) == ([], [])
+    assert list(refused(decoded)) == [0, 1, 2, 3]
+
+
 def test_a_histogram_may_have_neither_bounds_nor_counts() -> None:
     (found,) = both(request(histogram("m", point(NOW, count="3", sum=6.0)))).histograms
     assert (found.buckets.count.tolist(), found.sum, found.is_total) == ([3], 6, True)
