@@ -29,6 +29,9 @@ _TYPES = {
 _LEAST_RATE = 1e-4
 _MOST_ROWS = 200_000
 _MOST_SERIES = 100_000
+# Longer ones are not kept: a cache is not to be filled with megabytes.
+_MOST_KEPT_BYTES = 512
+_MOST_LEVEL_BYTES = 64 << 20
 # Of a tag that is only a name, as DogStatsD has them.
 _SET = "true"
 _MOST_DIGITS = 12
@@ -87,7 +90,7 @@ class Statsd:
     ten rows. The level that `+` and `-` change is kept in memory: it begins with 0.
 
     Args:
-        most_rows: How many rows are gathered; what comes then is dropped, and counted.
+        most_rows: How many rows are gathered; a line that would make more is dropped, and counted.
         most_series: Of how many gauges the level is kept, and of how many series the meaning.
     """
 
@@ -96,6 +99,7 @@ class Statsd:
         self._most_series = most_series
         self._meanings: dict[tuple[bytes, bytes], _Meaning | None] = {}
         self._level: OrderedDict[bytes, float] = OrderedDict()
+        self._level_bytes = 0
         self._gathered = _Gathered()
         self.lines = 0
         self.malformed = 0
@@ -130,7 +134,7 @@ class Statsd:
             meaning = None
         if meaning is None:
             self.malformed += 1
-        elif self._gathered.rows >= self._most_rows:
+        elif self._gathered.rows + _most_added(meaning, len(numbers)) > self._most_rows:
             self.dropped += 1
         else:
             self._take_in(meaning, values, numbers)
@@ -143,9 +147,10 @@ class Statsd:
             meaning = _read(name, after)
         except ValueError:
             meaning = None
-        if len(self._meanings) >= self._most_series:
-            self._meanings = {}
-        self._meanings[name, after] = meaning
+        if len(name) + len(after) <= _MOST_KEPT_BYTES:
+            if len(self._meanings) >= self._most_series:
+                self._meanings = {}
+            self._meanings[name, after] = meaning
         return meaning
 
     def _take_in(self, meaning: _Meaning, values: list[bytes], numbers: list[float]) -> None:
@@ -167,13 +172,19 @@ class Statsd:
 
     def _leveled(self, key: bytes, values: list[bytes], numbers: list[float]) -> float:
         """The level of a gauge after these values: one with a sign changes it."""
+        self._level_bytes += 0 if key in self._level else len(key)
         level = self._level.pop(key, 0.0)
         for text, number in zip(values, numbers, strict=True):
             level = level + number if text[:1] in {b"+", b"-"} else number
         self._level[key] = level
-        if len(self._level) > self._most_series:
-            self._level.popitem(last=False)
+        while len(self._level) > self._most_series or self._level_bytes > _MOST_LEVEL_BYTES:
+            self._level_bytes -= len(self._level.popitem(last=False)[0])
         return level
+
+
+def _most_added(meaning: _Meaning, values: int) -> float:
+    """How many rows a line with so many values adds at most."""
+    return values / meaning.rate if meaning.label.type is MetricType.DISTRIBUTION else 1
 
 
 def _columns(gathered: _Gathered, now_ms: int) -> tuple[Ints, Ints, Floats]:

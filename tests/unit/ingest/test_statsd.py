@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nowline.ingest import statsd as statsd_module
 from nowline.ingest.columns import Columns
 from nowline.ingest.statsd import Statsd
 from nowline.model.series import MetricType
@@ -127,11 +129,47 @@ def test_what_is_too_much_is_dropped_and_counted() -> None:
     assert len(statsd.take(NOW).time) == 1
 
 
+@pytest.mark.parametrize("kind", ["ms", "h", "d"])
+def test_one_line_makes_no_more_rows_than_there_may_be(kind: str) -> None:
+    statsd = Statsd(most_rows=25_000)
+    statsd.add(f"a{':1' * 3}|{kind}|@0.0001\nb:1:1|{kind}|@0.0001\nc:1|{kind}|@0.0001".encode())
+    assert (statsd.lines, statsd.dropped, statsd.malformed) == (3, 2, 0)
+    assert {row[0] for row in rows(statsd.take(NOW))} == {"b"}
+    statsd.add(f"a{':1' * 32_000}|{kind}|@0.0001\nb:1|c|@0.0001".encode())
+    assert len(statsd.take(NOW).time) == 1
+    assert statsd.dropped == 3
+
+
+def test_the_meaning_of_a_long_line_is_not_kept() -> None:
+    statsd = Statsd()
+    tags = ",".join(f"t{at}:{'v' * 900}" for at in range(30))
+    tracemalloc.start()
+    try:
+        for at in range(400):
+            statsd.add(b"a:1|c|%d" % at + b"x" * 60_000)
+            statsd.add(b"x" * 60_000 + b"%d:1|c" % at)
+            statsd.add(f"a:1|c|#{tags}|c:{at}".encode())
+        assert tracemalloc.get_traced_memory()[0] < 4 << 20
+    finally:
+        tracemalloc.stop()
+    assert statsd.malformed == 400
+    assert sum(row[4] for row in rows(statsd.take(NOW))) == 800
+
+
 def test_of_too_many_gauges_the_oldest_begin_anew() -> None:
     statsd = Statsd(most_series=2)
     for name in "abca":
         statsd.add(f"{name}:+1|g".encode())
     assert [row[4] for row in rows(statsd.take(NOW))] == [1, 1, 1]
+
+
+def test_of_gauges_with_long_tags_the_oldest_begin_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(statsd_module, "_MOST_LEVEL_BYTES", 2500)
+    statsd = Statsd()
+    for name in "abcab":
+        statsd.add(f"{name}:+1|g|#k:{'v' * 1000}\ns:+1|g".encode())
+    found = rows(statsd.take(NOW))
+    assert {row[0]: row[4] for row in found} == {"a": 1, "b": 1, "c": 1, "s": 5}
 
 
 NAMES = st.sampled_from(["a", "b.c", "d"])
