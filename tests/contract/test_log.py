@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from nowline.bus import grouped
 from nowline.bus.base import DeadLetter, Log
 from nowline.bus.embedded import EmbeddedLog
+from nowline.bus.logfile import LogFile
 from nowline.bus.redis import RedisLog
 from nowline.errors import Code, NowlineError
 from redis_server import durable_redis
@@ -202,6 +205,128 @@ async def test_a_close_finishes_the_appends_under_way(kind: Kind, tmp_path: Path
     again = await kind.open(tmp_path)
     assert len(await contents(again)) == 50
     await again.close()
+
+
+class _Exhausted:
+    """A log whose next writes meet an error that nobody foresaw, before or after they are done."""
+
+    faults: list[str]
+
+    async def _persist(self, first: int, blobs: Sequence[bytes], letters: Sequence[int]) -> None:
+        fault = self.faults.pop(0) if self.faults else ""
+        if fault == "before":
+            raise MemoryError
+        await super()._persist(first, blobs, letters)  # type: ignore[misc]
+        if fault == "after":
+            raise MemoryError
+
+
+class ExhaustedEmbedded(_Exhausted, EmbeddedLog):
+    pass
+
+
+class ExhaustedRedis(_Exhausted, RedisLog):
+    pass
+
+
+async def _open_exhausted(kind: Kind, folder: Path) -> ExhaustedEmbedded | ExhaustedRedis:
+    made: ExhaustedEmbedded | ExhaustedRedis
+    if kind is EMBEDDED:
+        made = cast("ExhaustedEmbedded", await ExhaustedEmbedded.open(folder / "log.sqlite"))
+    else:
+        made = await ExhaustedRedis.open(durable_redis().database(), folder / "holder")
+    made.faults = []
+    return made
+
+
+async def _outcomes(log: Log, *blobs: bytes) -> list[int | Code]:
+    done = await asyncio.wait_for(
+        asyncio.gather(*map(log.append, blobs), return_exceptions=True), timeout=20
+    )
+    return [each.code if isinstance(each, NowlineError) else cast("int", each) for each in done]
+
+
+@pytest.mark.parametrize("fault", ["before", "after"])
+async def test_an_error_that_nobody_foresaw_leaves_no_append_waiting(
+    kind: Kind, tmp_path: Path, fault: str
+) -> None:
+    log = await _open_exhausted(kind, tmp_path)
+    assert await _outcomes(log, b"one") == [1]
+    log.faults = [fault]
+    outcomes = await _outcomes(log, b"two", b"three")
+    assert outcomes in ([2, 3], [Code.UNAVAILABLE] * 2)
+    assert log.state().pending_bytes == 0
+    (last,) = await _outcomes(log, b"last")
+    there = [b"two", b"three"] if outcomes == [2, 3] else []
+    expected = list(enumerate([b"one", *there, b"last"], 1))
+    assert last == len(expected)
+    assert await contents(log) == expected
+    assert [(each.offset, each.blob) for each in await log._fetch(0, ALL)] == expected
+    await log.close()
+
+
+async def test_a_replay_that_fails_may_come_again(kind: Kind, tmp_path: Path) -> None:
+    log = await _open_exhausted(kind, tmp_path)
+    await log.bury(letter(7, b"seven"), b"seven")
+    log.faults = ["before"]
+    with pytest.raises(NowlineError) as refused:
+        await asyncio.wait_for(log.replay(7), timeout=20)
+    assert refused.value.code is Code.UNAVAILABLE
+    assert await log.replay(7) == 1
+    assert (log.dead_letters(), log.state().dead_bytes) == ([], 0)
+    await log.close()
+
+
+async def test_a_replay_that_was_done_all_the_same_is_done_once(tmp_path: Path) -> None:
+    log = await _open_exhausted(EMBEDDED, tmp_path)
+    await log.bury(letter(7, b"seven"), b"seven")
+    log.faults = ["after"]
+    assert await asyncio.wait_for(log.replay(7), timeout=20) == 1
+    assert (log.dead_letters(), log.state().dead_bytes) == ([], 0)
+    assert await contents(log) == [(1, b"seven")]
+    await log.close()
+
+
+async def test_a_writer_that_is_stopped_leaves_no_append_waiting(
+    kind: Kind, tmp_path: Path
+) -> None:
+    log = await _open_exhausted(kind, tmp_path)
+    await log.append(b"one")
+    appends = [asyncio.create_task(log.append(blob)) for blob in (b"two", b"three")]
+    await asyncio.sleep(0)
+    assert log._writer is not None
+    await asyncio.sleep(0)
+    appends.append(asyncio.create_task(log.append(b"four")))
+    await asyncio.sleep(0)
+    log._writer.cancel()
+    done, _ = await asyncio.wait(appends, timeout=20)
+    assert done == set(appends)
+    assert [getattr(each.exception(), "code", None) for each in appends] == [Code.UNAVAILABLE] * 3
+    assert log.state().pending_bytes == 0
+    # What was on its way may be there, as records of their own, or not.
+    last = await asyncio.wait_for(log.append(b"last"), timeout=20)
+    assert last in (2, 4)
+    offsets = [offset for offset, _ in await contents(log)]
+    assert offsets == list(range(1, last + 1))
+    assert await contents(log, last - 1) == [(last, b"last")]
+    await log.close()
+
+
+async def test_an_append_to_a_log_that_was_closed_is_refused(tmp_path: Path) -> None:
+    log = await EMBEDDED.open(tmp_path)
+    await log.close()
+    assert await _outcomes(log, b"late") == [Code.UNAVAILABLE]
+
+
+async def test_what_nobody_was_told_of_is_not_read(tmp_path: Path) -> None:
+    log = await EMBEDDED.open(tmp_path)
+    await log.append(b"one")
+    await log.close()
+    log = await EMBEDDED.open(tmp_path)
+    with closing(LogFile(tmp_path / "log.sqlite")) as file:
+        file.append(2, [b"two"])
+    assert await contents(log) == [(1, b"one")]
+    await log.close()
 
 
 async def test_what_all_groups_are_done_with_goes_and_its_offsets_stay_used(

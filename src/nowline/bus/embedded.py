@@ -53,6 +53,10 @@ class EmbeddedLog(GroupedLog):
         with _told():
             await self._run(lambda: self._file.append(first, blobs, letters))
 
+    async def _look(self) -> tuple[int, list[DeadLetter]]:
+        with _told():
+            return await self._run(lambda: (self._file.settle(), self._file.letters()))
+
     async def _fetch(self, after: int, limit_bytes: int) -> list[Record]:
         return await self._run(lambda: self._file.read(after, limit_bytes))
 
@@ -60,8 +64,8 @@ class EmbeddedLog(GroupedLog):
         """Remember the commits and trim; on a full disk both wait for the next time."""
         try:
             await self._run(lambda: self._file.save(commits))
-        except sqlite3.Error as error:
-            log.warning("The log could not be trimmed: %s", error)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the records are only kept longer
+            log.warning("The log could not be trimmed: %s", str(error) or type(error).__name__)
             return False
         return True
 

@@ -65,6 +65,7 @@ class GroupedLog(Log):
         self._waiting: list[Entry] = []
         self._writer: asyncio.Task[None] | None = None
         self._pending_bytes = 0
+        self._is_unsure = False
         self._tail = Tail()
         self._ages = Ages(found.head, time.monotonic())
         self._grown = asyncio.Event()
@@ -93,7 +94,11 @@ class GroupedLog(Log):
         if after >= self._head:
             return []
         known = self._tail.after(after, limit_bytes)
-        return await self._fetch(after, limit_bytes) if known is None else known
+        if known is not None:
+            return known
+        found = await self._fetch(after, limit_bytes)
+        # What is above the head may still be undone.
+        return [record for record in found if record.offset <= self._head]
 
     async def wait(self, after: int) -> None:
         """Return once the head is above `after`."""
@@ -190,29 +195,78 @@ class GroupedLog(Log):
         return await asyncio.shield(entry.offset)
 
     async def _write_waiting(self) -> None:
-        while self._waiting:
-            batch, self._waiting = self._waiting, []
-            await self._write(batch)
-        self._writer = None
+        try:
+            while self._waiting:
+                batch, self._waiting = self._waiting, []
+                await self._write(batch)
+        finally:
+            # Empty but for a writer that is stopped: nobody would write these any more.
+            self._settle(self._waiting, _stopped())
+            self._waiting, self._writer = [], None
 
     async def _write(self, batch: list[Entry]) -> None:
+        """Write a batch; whatever happens, each append in it comes to an end."""
+        refusal = _stopped()
+        try:
+            await self._find_out()
+            await self._write_surely(self._head + 1, batch)
+        except NowlineError as error:
+            refusal = error
+        except Exception as error:
+            log.exception("An append to the log failed.")
+            refusal = _failed(error)
+            self._tail.clear()
+        finally:
+            self._settle(batch, refusal)
+
+    async def _write_surely(self, first: int, batch: list[Entry]) -> None:
+        """Write a batch; where the error does not tell whether that was done, the log does."""
         blobs = [entry.blob for entry in batch]
         letters = [entry.letter for entry in batch if entry.letter is not None]
-        first = self._head + 1
+        self._is_unsure = True
         try:
             await self._persist(first, blobs, letters)
-        except NowlineError as refusal:
-            _refuse(batch, refusal)
-        else:
-            self._head += len(batch)
-            self._ages.note(self._head, time.monotonic())
-            self._tail.add(first, blobs)
+        except NowlineError:
+            self._is_unsure = False
+            raise
+        except Exception as error:
+            await self._find_out()
+            if self._head < first:
+                raise
+            log.warning("An append to the log failed, and is there all the same: %r", error)
+        self._take_over(first, batch)
+        self._tail.add(first, blobs)
+        self._is_unsure = False
+
+    def _take_over(self, first: int, batch: list[Entry]) -> None:
+        """Tell of records that are durable now."""
+        self._head = max(self._head, first + len(batch) - 1)
+        _accept(batch, first)
+        self._ages.note(self._head, time.monotonic())
+        self._grown.set()
+        for entry in batch:
+            if entry.letter is not None:
+                self._forget(entry.letter)
+
+    async def _find_out(self) -> None:
+        """Look at what the log holds, where a write left that open."""
+        if not self._is_unsure:
+            return
+        head, letters = await self._look()
+        self._letters = {letter.id: letter for letter in letters}
+        self._dead_bytes = sum(letter.size for letter in letters)
+        self._tail.clear()
+        if head > self._head:
+            self._head = head
+            self._ages.note(head, time.monotonic())
             self._grown.set()
-            for letter in letters:
-                self._forget(letter)
-            _accept(batch, first)
-        self._moving.difference_update(letters)
-        self._pending_bytes -= sum(map(len, blobs))
+        self._is_unsure = False
+
+    def _settle(self, batch: list[Entry], refusal: NowlineError) -> None:
+        """Let go of a batch; who was not told an offset is refused."""
+        _refuse(batch, refusal)
+        self._moving.difference_update(entry.letter for entry in batch if entry.letter is not None)
+        self._pending_bytes -= sum(len(entry.blob) for entry in batch)
 
     def _begin_to_move(self, letter: int) -> None:
         if letter not in self._letters:
@@ -223,14 +277,23 @@ class GroupedLog(Log):
         self._moving.add(letter)
 
     def _forget(self, letter: int) -> None:
-        self._dead_bytes -= self._letters.pop(letter).size
+        if known := self._letters.pop(letter, None):
+            self._dead_bytes -= known.size
 
     @abstractmethod
     async def _persist(self, first: int, blobs: Sequence[bytes], letters: Sequence[int]) -> None:
         """Write the blobs at offsets from `first` on and drop the letters: all of it or nothing.
 
         Raises:
-            NowlineError: Nothing was written, nor will be.
+            NowlineError: Nothing was written, nor will be. After any other error, `_look` tells.
+        """
+
+    @abstractmethod
+    async def _look(self) -> tuple[int, list[DeadLetter]]:
+        """The newest offset and the dead letters that there are, once no write is under way.
+
+        Raises:
+            NowlineError: That cannot be told now.
         """
 
     @abstractmethod
@@ -256,6 +319,15 @@ class GroupedLog(Log):
     @abstractmethod
     async def _release(self) -> None:
         """Let go of files and connections."""
+
+
+def _failed(error: Exception) -> NowlineError:
+    detail = f"The log could not be written ({str(error) or type(error).__name__})."
+    return NowlineError(Code.UNAVAILABLE, detail, retry_after_s=5)
+
+
+def _stopped() -> NowlineError:
+    return NowlineError(Code.UNAVAILABLE, "The log is being closed.", retry_after_s=5)
 
 
 def _accept(batch: list[Entry], first: int) -> None:

@@ -83,6 +83,11 @@ class LogFile:
         row = self._db.execute(HEAD).fetchone()
         return int(row[0]) if row else 0
 
+    def settle(self) -> int:
+        """Undo what a write that broke off has left, if anything; the newest offset then."""
+        self._roll_back()
+        return self.head()
+
     def commits(self) -> dict[str, int]:
         """The committed offset of each consumer group."""
         return dict(self._db.execute("SELECT consumer, position FROM commits"))
@@ -160,14 +165,19 @@ class LogFile:
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         """All of the block or nothing; a failure leaves the file ready for the next one."""
+        # A roll-back that failed as well is made up for.
+        self._roll_back()
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield
             self._db.execute("COMMIT")
-        except sqlite3.Error:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
+        except BaseException:
+            self._roll_back()
             raise
+
+    def _roll_back(self) -> None:
+        if self._db.in_transaction:
+            self._db.execute("ROLLBACK")
 
     def _identity(self, new: str | None) -> str:
         row = self._db.execute("SELECT log_id FROM identity").fetchone()

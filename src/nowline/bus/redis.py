@@ -107,6 +107,12 @@ class RedisLog(GroupedLog):
             detail = f"The log's Redis at {self._link.name} does not answer."
             raise NowlineError(Code.UNAVAILABLE, detail, retry_after_s=2) from None
 
+    async def _look(self) -> tuple[int, list[DeadLetter]]:
+        """What nobody was told of is undone by the next session, which begins now."""
+        self._link.give_up()
+        await self._be_patient()
+        return self._head, self.dead_letters()
+
     async def _fetch(self, after: int, limit_bytes: int) -> list[Record]:
         if not self._link.is_up:
             return []

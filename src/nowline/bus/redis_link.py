@@ -141,6 +141,13 @@ class Link:
         """Run a script that changes nothing; raises as `ask`."""
         return await self._run(self._reader, script, arguments)
 
+    def give_up(self) -> None:
+        """End the session: another begins, which undoes what was done of this one untold."""
+        if self._up.is_set():
+            self.down_since = asyncio.get_running_loop().time()
+            self._up.clear()
+        self._lost.set()
+
     async def wait_up(self) -> None:
         """Return once it can be asked.
 
@@ -255,9 +262,7 @@ class Link:
         """Note that there is no answer; a wrong password is nothing to wait for."""
         if self._up.is_set():
             log.warning("The log at %s does not answer (%s).", self.name, type(error).__name__)
-            self.down_since = asyncio.get_running_loop().time()
-            self._up.clear()
-        self._lost.set()
+        self.give_up()
         if isinstance(error, AuthenticationError):
             return self._refusal(error)
         return UnreachableError(" ".join(str(error).split()).rstrip(".") or type(error).__name__)

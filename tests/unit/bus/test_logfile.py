@@ -56,6 +56,35 @@ def test_an_append_that_fails_halfway_leaves_nothing(file: LogFile) -> None:
     assert file.read(0, 1 << 20) == [Record(1, b"one"), Record(2, b"right")]
 
 
+class Exhausting(bytes):
+    """A blob for which there is no memory when SQLite is given it."""
+
+    def __conform__(self, protocol: object) -> bytes:
+        raise MemoryError
+
+
+def test_an_append_for_which_there_is_no_memory_leaves_nothing(file: LogFile) -> None:
+    with pytest.raises(MemoryError):
+        file.append(1, [b"one", Exhausting(b"two")])
+    assert file.settle() == 0
+    file.append(1, [b"right"])
+    assert file.read(0, 1 << 20) == [Record(1, b"right")]
+
+
+def test_a_roll_back_that_fails_too_is_made_up_for(file: LogFile) -> None:
+    def refuse(action: int, first: str | None, *_: object) -> int:
+        is_end = action == sqlite3.SQLITE_TRANSACTION and first in {"COMMIT", "ROLLBACK"}
+        return sqlite3.SQLITE_DENY if is_end else sqlite3.SQLITE_OK
+
+    file._db.set_authorizer(refuse)
+    with pytest.raises(sqlite3.Error):
+        file.append(1, [b"one"])
+    file._db.set_authorizer(None)
+    assert file.settle() == 0
+    file.append(1, [b"right"])
+    assert file.read(0, 1 << 20) == [Record(1, b"right")]
+
+
 def test_a_save_that_fails_halfway_leaves_nothing(file: LogFile) -> None:
     file.append(1, [b"one", b"two"])
     with pytest.raises(sqlite3.Error):
