@@ -40,8 +40,10 @@ from nowline.api.body import JsonRequest
 from nowline.api.description import actions, describe
 from nowline.api.direct import answer_directly
 from nowline.api.exposition import Telemetry
+from nowline.api.express import Express
 from nowline.api.guard import require, secure_headers, undeclared
 from nowline.api.head import answer_head
+from nowline.api.ingest_schemas import LINES
 from nowline.api.problems import exception_handlers
 from nowline.auth.policy import Action
 from nowline.auth.service import Auth
@@ -49,10 +51,10 @@ from nowline.backup.service import Backups
 from nowline.collect.requests import RequestStats, observe_requests
 from nowline.ingest.activity import Activity
 from nowline.ingest.admission import Admission
+from nowline.ingest.group_commit import GroupCommit
 from nowline.ingest.histograms import Otlp
 from nowline.ingest.protobuf import ProtobufDecoders
 from nowline.ingest.repeated_rows import Once
-from nowline.ingest.service import Ingest
 from nowline.live.transport import App, expose_transport
 from nowline.query.engine import Engine
 from nowline.query.kpi import Kpis
@@ -90,8 +92,8 @@ _BY_NAME = (
     "documents",
     "engine",
     "events",
+    "group",
     "history",
-    "ingest",
     "kpis",
     "once",
     "otlp",
@@ -116,7 +118,7 @@ class Services:
     backups: Backups
     dead_letters: DeadLetters
     admission: Admission
-    ingest: Ingest
+    group: GroupCommit
     activity: Activity
     present: Present
     history: History
@@ -161,6 +163,13 @@ def application(services: Services) -> App:
     direct = answer_directly(app, services.auth, _named(services), services.admission)
     secured = secure_headers(answer_head(direct, streams=streams))
     return expose_transport(observe_requests(secured, services.requests))
+
+
+def express(services: Services) -> Express:
+    """The short way to the doors that take it."""
+    doors = {ingest.PATH: ingest.METRICS, **dict.fromkeys(LINES, lines.WRITE)}
+    given = services.admission, services.group, services.requests
+    return Express(doors, services.auth, *given)
 
 
 def _litestar(services: Services | None, middleware: list[Any]) -> Litestar:

@@ -8,7 +8,8 @@ import msgspec
 from litestar import Request, Response, post
 from litestar.di import NamedDependency
 
-from nowline.api.ingest import JSON, NDJSON, media_type_of
+from nowline.api.doors import JSON
+from nowline.api.ingest import NDJSON, media_type_of
 from nowline.api.sent import sent_body
 from nowline.auth.policy import Action
 from nowline.ingest.activity import Activity
@@ -51,7 +52,7 @@ async def tasks(
 
 
 async def _rows(request: Request[Any, Any, Any], name: str) -> list[Row]:
-    media_type = media_type_of(request)
+    media_type = media_type_of(request.headers.get("content-type", ""))
     body = await sent_body(request)
     return of_lines(body) if media_type in NDJSON else of_json(body, name)
 

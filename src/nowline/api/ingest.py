@@ -2,51 +2,32 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Any
 
 import msgspec
 from litestar import Request, Response, post
 from litestar.di import NamedDependency
 
-from nowline.api.sent import sent_body
+from nowline.api.doors import JSON, Answer, Door, Sent
 from nowline.auth.policy import Action
 from nowline.errors import Code, NowlineError
 from nowline.ingest.columns import Columns
+from nowline.ingest.group_commit import GroupCommit
 from nowline.ingest.json import decode_json, decode_ndjson
-from nowline.ingest.service import Ingest
+from nowline.ingest.service import Outcome
 
-JSON = "application/json"
+PATH = "/api/v1/ingest/metrics"
 NDJSON = {"application/x-ndjson", "application/ndjson", "application/jsonl"}
 
 
-@post(
-    "/api/v1/ingest/metrics",
-    status_code=202,
-    opt={"action": Action.INGEST, "direct": True},
-    tags=["ingest"],
-    request_max_body_size=None,  # this route has limits of its own
-)
-async def metrics(
-    request: Request[Any, Any, Any], ingest: NamedDependency[Ingest]
-) -> Response[bytes]:
-    """Take in metrics: `{"metrics": [point, …]}`, a bare array, or one point a line (NDJSON).
-
-    The answer comes when the accepted rows are on disk. Rows that are refused are listed with
-    their 0-based place and the reason; the others are kept.
-    """
-    media_type = media_type_of(request)
-    body = await sent_body(request)
-    outcome = await ingest.accept(_decode(media_type, body, ingest.now_ms()))
-    return Response(msgspec.json.encode(outcome), media_type=JSON)
-
-
-def media_type_of(request: Request[Any, Any, Any]) -> str:
+def media_type_of(content_type: str) -> str:
     """What kind of JSON is sent.
 
     Raises:
         NowlineError: UNSUPPORTED: none.
     """
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    media_type = content_type.partition(";")[0].strip().lower()
     if media_type not in {"", JSON} | NDJSON:
         raise NowlineError(
             Code.UNSUPPORTED,
@@ -56,8 +37,35 @@ def media_type_of(request: Request[Any, Any, Any]) -> str:
     return media_type
 
 
-def _decode(media_type: str, body: bytes, now_ms: int) -> Columns:
-    return decode_ndjson(body, now_ms) if media_type in NDJSON else decode_json(body, now_ms)
+def _decode(sent: Sent, now_ms: int) -> Columns:
+    is_ndjson = media_type_of(sent.content_type) in NDJSON
+    return decode_ndjson(sent.body, now_ms) if is_ndjson else decode_json(sent.body, now_ms)
+
+
+def _answer(outcome: Outcome) -> Answer:
+    return Answer(HTTPStatus.ACCEPTED, msgspec.json.encode(outcome))
+
+
+METRICS = Door(_decode, _answer)
+
+
+@post(
+    PATH,
+    status_code=HTTPStatus.ACCEPTED,
+    opt={"action": Action.INGEST, "direct": True},
+    tags=["ingest"],
+    request_max_body_size=None,  # this route has limits of its own
+)
+async def metrics(
+    request: Request[Any, Any, Any], group: NamedDependency[GroupCommit]
+) -> Response[bytes]:
+    """Take in metrics: `{"metrics": [point, …]}`, a bare array, or one point a line (NDJSON).
+
+    The answer comes when the accepted rows are on disk. Rows that are refused are listed with
+    their 0-based place and the reason; the others are kept.
+    """
+    media_type_of(request.headers.get("content-type", ""))
+    return await METRICS.take(request, group)
 
 
 routes = [metrics]

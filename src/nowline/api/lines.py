@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import parse_qs
 
 import msgspec
 from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
 
 from nowline import __version__
+from nowline.api.doors import Answer, Door, Sent
 from nowline.api.ingest_schemas import LINES
 from nowline.api.refused import field_error
-from nowline.api.sent import sent_body
 from nowline.auth.policy import Action
 from nowline.errors import Code, NowlineError
+from nowline.ingest.columns import Columns
+from nowline.ingest.group_commit import GroupCommit
 from nowline.ingest.lines import decode_lines
-from nowline.ingest.service import Ingest, Outcome
+from nowline.ingest.service import Outcome
 
-_DEFAULT_PRECISION = "ns"
+_DEFAULT_PRECISION = b"ns"
 
 
 class InfluxHealth(msgspec.Struct, frozen=True):
@@ -30,19 +34,33 @@ class InfluxHealth(msgspec.Struct, frozen=True):
     version: str
 
 
-async def write(request: Request[Any, Any, Any], ingest: NamedDependency[Ingest]) -> Response[None]:
+def _decode(sent: Sent, now_ms: int) -> Columns:
+    return decode_lines(sent.body, now_ms, _precision(sent.query))
+
+
+# A sender's query is the same each time.
+@lru_cache(64)
+def _precision(query: bytes) -> str:
+    return parse_qs(query).get(b"precision", [_DEFAULT_PRECISION])[-1].decode("latin-1")
+
+
+def _answer(outcome: Outcome) -> Answer:
+    if outcome.rejected:
+        raise _refusal(outcome)
+    return Answer(HTTPStatus.NO_CONTENT)
+
+
+WRITE = Door(_decode, _answer)
+
+
+async def write(
+    request: Request[Any, Any, Any], group: NamedDependency[GroupCommit]
+) -> Response[None]:
     """Take in InfluxDB line protocol; the answer comes when the good lines are on disk.
 
     Lines that are refused are listed with their 0-based place; the others are kept.
     """
-    precision = _DEFAULT_PRECISION
-    if request.scope["query_string"]:
-        precision = request.query_params.get("precision") or precision
-    body = await sent_body(request)
-    outcome = await ingest.accept(decode_lines(body, ingest.now_ms(), precision))
-    if outcome.rejected:
-        raise _refusal(outcome)
-    return Response(None, status_code=HTTPStatus.NO_CONTENT)
+    return await WRITE.take(request, group)
 
 
 @get("/ping", status_code=HTTPStatus.NO_CONTENT, opt={"action": Action.PUBLIC}, tags=["ingest"])

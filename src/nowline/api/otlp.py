@@ -10,11 +10,12 @@ from litestar.di import NamedDependency
 from nowline.api.sent import sent_body
 from nowline.auth.policy import Action
 from nowline.errors import Code, NowlineError
+from nowline.ingest.group_commit import GroupCommit
 from nowline.ingest.histograms import Otlp
 from nowline.ingest.otlp import Decoded
 from nowline.ingest.otlp_json import OtlpJson
 from nowline.ingest.protobuf import ProtobufDecoders
-from nowline.ingest.service import Ingest, Outcome
+from nowline.ingest.service import Outcome
 
 if TYPE_CHECKING:
     from nowline.ingest.otlp_protobuf import OtlpProtobuf
@@ -32,7 +33,7 @@ _TOLD = 3
 )
 async def export(
     request: Request[Any, Any, Any],
-    ingest: NamedDependency[Ingest],
+    group: NamedDependency[GroupCommit],
     otlp: NamedDependency[Otlp],
     protobuf: NamedDependency[ProtobufDecoders],
 ) -> Response[bytes]:
@@ -43,7 +44,7 @@ async def export(
     """
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     form = await _form(media_type, protobuf)
-    decoded = form.decode(await sent_body(request), ingest.now_ms())
+    decoded = form.decode(await sent_body(request), group.now_ms())
     outcome = await _accept(otlp, decoded)
     return Response(form.encode(*_refused(decoded, outcome)), media_type=media_type)
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import contextlib
 import socket
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 import uvicorn
 
 from nowline import __version__
+from nowline.api.express import Express
+from nowline.api.protocol import Protocol
 from nowline.auth.service import Auth
 from nowline.live import transport
 from nowline.live.hub import Hub
@@ -24,6 +27,7 @@ class Served:
     """What the server serves, and what it closes first when it stops."""
 
     app: transport.App
+    express: Express
     hub: Hub
     auth: Auth
 
@@ -32,7 +36,7 @@ class Server(uvicorn.Server):
     """uvicorn, which says when it is ready and lets the live streams go when it stops."""
 
     def __init__(self, served: Served, lock: DirectoryLock, address: str) -> None:
-        super().__init__(_uvicorn(served.app))
+        super().__init__(_uvicorn(served))
         self._served = served
         self._lock = lock
         self._address = address
@@ -57,10 +61,11 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
 
-def _uvicorn(app: transport.App) -> uvicorn.Config:
+def _uvicorn(served: Served) -> uvicorn.Config:
     return uvicorn.Config(
-        app,
-        http="httptools",
+        served.app,
+        # Called as a class is.
+        http=cast("type[Protocol]", partial(Protocol, served.express)),
         ws="websockets-sansio",
         ws_max_size=_WEBSOCKET_MESSAGE_BYTES,
         # Frames are shared by all readers; a context per connection would undo that (FANOUT).

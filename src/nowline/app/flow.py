@@ -16,6 +16,7 @@ from nowline.collect.statsd import StatsdListener
 from nowline.config import Settings
 from nowline.ingest import derived
 from nowline.ingest.admission import Admission, AdmissionLimits
+from nowline.ingest.group_commit import GroupCommit
 from nowline.ingest.histograms import Otlp
 from nowline.ingest.repeated_rows import Once, StoredPast
 from nowline.ingest.service import Ingest
@@ -47,6 +48,7 @@ class Flow:
     windows: Windows
     admission: Admission
     ingest: Ingest
+    group: GroupCommit
     once: Once
     otlp: Otlp
     statsd: StatsdListener | None
@@ -93,6 +95,7 @@ class Flow:
             windows=windows,
             admission=Admission(_admitted(settings)),
             ingest=ingest,
+            group=GroupCommit(ingest),
             once=once,
             otlp=Otlp(once, past),
             statsd=None if settings.statsd_port is None else StatsdListener(ingest),

@@ -41,7 +41,7 @@ def services(  # noqa: PLR0913, PLR0917 - all that routes work with
         backups=backups,
         dead_letters=DeadLetters(flow.bus, documents, clock),
         admission=flow.admission,
-        ingest=flow.ingest,
+        group=flow.group,
         once=flow.once,
         otlp=flow.otlp,
         protobuf=ProtobufDecoders(),

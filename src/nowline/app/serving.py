@@ -14,6 +14,7 @@ import uvloop
 
 from nowline.activity.following import ACTIVITY_GROUP
 from nowline.api import application as http
+from nowline.api import protocol
 from nowline.api.server import Served, Server
 from nowline.app.acts import Acts
 from nowline.app.background import background
@@ -48,6 +49,7 @@ def serve(settings: Settings) -> None:
         NowlineError: A database of another version, or one that cannot be opened.
     """
     transport.check()
+    protocol.check()
     # Whatever the log, the store and their write-ahead files make is nobody else's to read.
     os.umask(0o077)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -107,7 +109,7 @@ async def _running(settings: Settings, clock: Clock) -> AsyncIterator[Served]:
         collecting = run_every_second(_samples(settings, requests), flow.ingest, clock)
         await stack.enter_async_context(background(collecting))
         await stack.enter_async_context(background(*_following(settings, flow.ingest, clock)))
-        yield Served(app, flow.hub, auth)
+        yield Served(app, http.express(given), flow.hub, auth)
 
 
 async def _enter_statsd(

@@ -57,12 +57,16 @@ class Directory:
     async def key(self, credential: str) -> ApiKey | None:
         """The API key with this secret, be it made by another process the moment before."""
         digest = keys.digest(credential)
-        if found := self._start_keys.get(digest) or self._held.keys.get(digest):
+        if found := self._known(digest):
             return found
         if not keys.looks_like(credential) or not await self._is_stored(digest):
             return None
         await self.refresh()
         return self._held.keys.get(digest)
+
+    def known_key(self, credential: str) -> ApiKey | None:
+        """The API key with this secret, as of the last change."""
+        return self._known(keys.digest(credential))
 
     def key_by_id(self, key_id: str) -> ApiKey | None:
         """One API key, as of the last change."""
@@ -116,6 +120,9 @@ class Directory:
             for session_id in set(asked) - alive:
                 self._sessions.pop(session_id, None)
             self._tell(lost)
+
+    def _known(self, digest: str) -> ApiKey | None:
+        return self._start_keys.get(digest) or self._held.keys.get(digest)
 
     async def _is_stored(self, digest: str) -> bool:
         async with self._documents.read() as connection:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from nowline.store.documents import Documents
 
 _POLL_S = 2
+_SCHEMES = frozenset({"bearer", "token"})
 _logger = logging.getLogger(__name__)
 
 
@@ -92,13 +93,24 @@ class Auth:
             return None
         scheme, _, credential = authorization.partition(" ")
         credential = credential.strip()
-        if scheme.lower() not in {"bearer", "token"} or not credential:
+        if scheme.lower() not in _SCHEMES or not credential:
             detail = "The Authorization header must be 'Bearer' and an access token or API key."
             raise NowlineError(Code.UNAUTHENTICATED, detail)
         if key := await self._directory.key(credential):
             return _key_principal(key)
         session_id = self._tokens.session_id(credential, self._clock.now_ms())
         return await self._session_principal(session_id)
+
+    def known_key(self, authorization: str) -> Principal | None:
+        """Who an `Authorization` header stands for, if that is an API key that was met before.
+
+        Of any other credential `authenticate` says what it is, or what is wrong with it.
+        """
+        scheme, _, credential = authorization.partition(" ")
+        if scheme.lower() not in _SCHEMES:
+            return None
+        key = self._directory.known_key(credential.strip())
+        return None if key is None else _key_principal(key)
 
     async def user(self, principal: Principal) -> User:
         """The user that a principal is.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -13,12 +14,20 @@ from nowline.ingest.rules import label_fault
 from nowline.model.partials import Floats, Ints
 from nowline.model.series import MetricType, SeriesKey
 
+PART_SHIFT = 32
+"""The bits of a joined row's index above these are the number of its body."""
+_IN_PART = (1 << PART_SHIFT) - 1
+
 
 class Rejected(msgspec.Struct, frozen=True):
     """A row that was refused: its 0-based place in the batch, and why."""
 
     index: int
     error: str
+
+    def apart(self) -> tuple[int, Rejected]:
+        """Of a joined row: the number of its body, and what was refused there."""
+        return self.index >> PART_SHIFT, Rejected(self.index & _IN_PART, self.error)
 
 
 class Label(msgspec.Struct, frozen=True, dict=True):
@@ -64,6 +73,18 @@ class Columns:
     index: Ints
     rejected: list[Rejected] = field(default_factory=list)
     metadata: dict[str, bytes] = field(default_factory=dict)
+
+    @classmethod
+    def joined(cls, parts: Sequence[Columns]) -> Columns:
+        """The rows of several bodies one after the other; `PART_SHIFT` tells which is whose."""
+        firsts = np.cumsum([0, *(len(part.labels) for part in parts[:-1])]).tolist()
+        return cls(
+            [label for part in parts for label in part.labels],
+            np.concatenate([part.label + at for part, at in zip(parts, firsts, strict=True)]),
+            np.concatenate([part.time for part in parts]),
+            np.concatenate([part.value for part in parts]),
+            np.concatenate([part.index + (at << PART_SHIFT) for at, part in enumerate(parts)]),
+        )
 
     def where(self, good: NDArray[np.bool_]) -> Columns:
         """Only the rows where `good` is true."""

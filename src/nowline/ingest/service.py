@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from nowline.bus.base import Log
 from nowline.clock import Clock
-from nowline.ingest.columns import Columns, Label, Rejected
+from nowline.ingest.columns import PART_SHIFT, Columns, Label, Rejected
 from nowline.ingest.refusals import Refusals
 from nowline.model.batch import Batch
 from nowline.model.event import Happened
@@ -67,9 +67,32 @@ class Ingest:
         now = self._clock.now_ms()
         rejected = list(columns.rejected)
         good = self._good(columns, now, rejected)
-        if len(good.label):
-            await self._bus.append(self._batch(good, now).encode())
+        await self._append(good, now)
         return self._count(len(good.label), rejected)
+
+    async def accept_together(self, parts: Sequence[Columns]) -> list[Outcome]:
+        """Keep the good rows of several bodies as one batch, which costs little more than one.
+
+        Args:
+            parts: The rows of each body, without metadata.
+
+        Returns:
+            What became of each body.
+
+        Raises:
+            NowlineError: As `accept`, and then nothing of any body was kept.
+        """
+        if len(parts) == 1:
+            return [await self.accept(parts[0])]
+        now = self._clock.now_ms()
+        rejected: list[Rejected] = []
+        good = self._good(Columns.joined(parts), now, rejected)
+        await self._append(good, now)
+        refused = [list(part.rejected) for part in parts]
+        for number, row in (each.apart() for each in rejected):
+            refused[number].append(row)
+        kept = np.bincount(good.index >> PART_SHIFT, minlength=len(parts)).tolist()
+        return [self._count(*each) for each in zip(kept, refused, strict=True)]
 
     async def keep(self, columns: Columns, happened: Happened) -> int:
         """Keep what happened, and of the metrics that it yields those that may be.
@@ -92,6 +115,10 @@ class Ingest:
     async def submit(self, points: Sequence[Point]) -> None:
         """Take in what one of our own collectors measured."""
         await self.accept(_columns(points, self._clock.now_ms()))
+
+    async def _append(self, good: Columns, now: int) -> None:
+        if len(good.label):
+            await self._bus.append(self._batch(good, now).encode())
 
     def _good(self, columns: Columns, now: int, rejected: list[Rejected]) -> Columns:
         """The rows that nothing is wrong with; the others are added to those rejected."""

@@ -1,0 +1,69 @@
+"""Doors whose rows are counted as they come: how each reads a body, and how it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from litestar import Request, Response
+
+from nowline.api.sent import sent_body
+from nowline.ingest.columns import Columns
+from nowline.ingest.group_commit import GroupCommit
+from nowline.ingest.service import Outcome
+
+JSON: Final = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What was sent to a door.
+
+    Attributes:
+        body: The body, unpacked.
+        content_type: As the header has it; empty if there is none.
+        query: What stands after the `?`.
+    """
+
+    body: bytes
+    content_type: str
+    query: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a door says when the rows are durable; without a body it is of no type."""
+
+    status: int
+    body: bytes = b""
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """What the body is."""
+        return {"content-type": JSON} if self.body else {}
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """A way in.
+
+    Attributes:
+        decode: The rows of what was sent, those without a time having the one that is given;
+            raises `NowlineError`.
+        answer: What to say; raises `NowlineError`.
+    """
+
+    decode: Callable[[Sent, int], Columns]
+    answer: Callable[[Outcome], Answer]
+
+    async def take(self, request: Request[Any, Any, Any], group: GroupCommit) -> Response[Any]:
+        """Take in what a request has.
+
+        Raises:
+            NowlineError: As `sent_body`, `decode`, `GroupCommit.accept` and `answer`.
+        """
+        content_type = request.headers.get("content-type", "")
+        sent = Sent(await sent_body(request), content_type, request.scope["query_string"])
+        answer = self.answer(await group.accept(self.decode(sent, group.now_ms())))
+        return Response(answer.body or None, status_code=answer.status, media_type=JSON)

@@ -1,0 +1,164 @@
+"""A short way for small requests to the doors: no task, no framework, one write.
+
+A program that reports single points sends thousands of small requests a second. On their way
+through the server, the framework's edge and a task each they cost several times what is done with
+their rows (bench/ingest). One that is nothing special is answered from here instead: the same
+key, the same limits, the same decoder, the same answer. Everything else takes the long way.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Final, TypeAlias
+
+from nowline.api.doors import Door, Sent
+from nowline.api.guard import security_headers
+from nowline.api.problems import problem_bytes
+from nowline.auth.policy import Action, allows
+from nowline.auth.service import Auth
+from nowline.collect.requests import RequestStats
+from nowline.ingest.admission import Admission, Hold
+from nowline.ingest.group_commit import GroupCommit, Told
+from nowline.model.user import Principal
+
+MOST_BYTES: Final = 16 << 10
+"""How long the body of a small request may be."""
+
+Headers: TypeAlias = Sequence[tuple[bytes, bytes]]
+Reply: TypeAlias = Callable[[bytes, bytes], None]
+"""Writes an answer: status line and headers, each with its line end, and the body."""
+
+# What is sent with one of these is read, unpacked, or answered in a way of its own.
+_SPECIAL: Final = frozenset(
+    {
+        b"content-encoding",
+        b"expect",
+        b"transfer-encoding",
+        b"upgrade",
+        b"x-forwarded-proto",
+    }
+)
+
+
+@dataclass(slots=True)
+class Parcel:
+    """A small request to a door, and what of its body is there.
+
+    Attributes:
+        route: The path of the door.
+        door: The door.
+        principal: Whose key was sent.
+        content_type: As the header has it.
+        query: What stands after the `?`.
+        body: What of it came in.
+    """
+
+    route: str
+    door: Door
+    principal: Principal
+    content_type: str
+    query: bytes
+    body: bytes = b""
+
+
+class Express:
+    """Answers small requests to the doors.
+
+    Args:
+        doors: By path.
+        auth: Knows the keys.
+        admission: Lets requests in.
+        group: Takes rows in.
+        stats: Counts requests.
+    """
+
+    def __init__(
+        self,
+        doors: Mapping[str, Door],
+        auth: Auth,
+        admission: Admission,
+        group: GroupCommit,
+        stats: RequestStats,
+    ) -> None:
+        self._doors = {path.encode(): (path, door, _secured(path)) for path, door in doors.items()}
+        self._auth = auth
+        self._admission = admission
+        self._group = group
+        self._stats = stats
+
+    def parcel(self, target: bytes, headers: Headers) -> Parcel | None:
+        """A POST with these headers as a small request; None if it has to take the long way.
+
+        Args:
+            target: Path and query, as sent.
+            headers: Names in lower case, and values.
+        """
+        path, _, query = target.partition(b"?")
+        found = self._doors.get(path)
+        if found is None:
+            return None
+        # Of a header that is sent twice the first counts, as elsewhere.
+        sent = dict(reversed(headers))
+        length = sent.get(b"content-length", b"")
+        if not length.isdigit() or int(length) > MOST_BYTES or not _SPECIAL.isdisjoint(sent):
+            return None
+        principal = self._auth.known_key(sent.get(b"authorization", b"").decode("latin-1"))
+        if principal is None or allows(principal, Action.INGEST) is not None:
+            return None
+        content_type = sent.get(b"content-type", b"").decode("latin-1")
+        return Parcel(found[0], found[1], principal, content_type, query)
+
+    def take(self, parcel: Parcel, reply: Reply) -> None:
+        """Take in a request whose body is all there; `reply` is called once, now or later."""
+        began = time.perf_counter()
+        hold: Hold | None = None
+
+        def tell(told: Told) -> None:
+            if hold is not None:
+                self._admission.leave(hold, told if isinstance(told, Exception) else None)
+            status, head, body = self._told(parcel, told)
+            reply(head, body)
+            self._stats.observe(parcel.route, "POST", status, time.perf_counter() - began)
+
+        try:
+            hold = self._admission.admit(parcel.principal.id)
+            hold.grow(len(parcel.body), len(parcel.body))
+            sent = Sent(parcel.body, parcel.content_type, parcel.query)
+            columns = parcel.door.decode(sent, self._group.now_ms())
+        except Exception as error:  # noqa: BLE001 - told to the client, and logged if unexpected
+            tell(error)
+        else:
+            self._group.submit(columns, tell)
+
+    def _told(self, parcel: Parcel, told: Told) -> tuple[int, bytes, bytes]:
+        """Status, head and body of the answer."""
+        status, headers, body = _answered(parcel.door, told)
+        secured = self._doors[parcel.route.encode()][2]
+        return status, _head(status, headers, len(body)) + secured, body
+
+
+def _answered(door: Door, told: Told) -> tuple[int, Mapping[str, str], bytes]:
+    if isinstance(told, Exception):
+        return problem_bytes(told)
+    try:
+        answer = door.answer(told)
+    except Exception as error:  # noqa: BLE001 - as above
+        return problem_bytes(error)
+    return answer.status, answer.headers, answer.body
+
+
+def _secured(path: str) -> bytes:
+    """The headers that every answer at this path has."""
+    headers = security_headers({"path": path, "scheme": "http"})
+    return b"".join(b"%b: %b\r\n" % each for each in headers)
+
+
+def _head(status: int, headers: Mapping[str, str], length: int) -> bytes:
+    lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    if status != HTTPStatus.NO_CONTENT:  # RFC 9110, section 8.6
+        lines.append(f"content-length: {length}")
+    return "".join(f"{line}\r\n" for line in lines).encode("latin-1")

@@ -1,0 +1,138 @@
+"""The HTTP protocol of a connection: uvicorn's, with the short way for small requests.
+
+uvicorn's class is not public as a base: the version is pinned, and `check` runs at start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+if TYPE_CHECKING:
+    from nowline.api.express import Express, Parcel
+
+# How long the rest of a small request may take; what is slower takes the long way, with its limits.
+_PATIENCE_S: Final = 1.0
+_OVERRIDDEN: Final = (
+    "connection_lost",
+    "data_received",
+    "on_body",
+    "on_headers_complete",
+    "on_message_complete",
+    "on_response_complete",
+)
+
+
+def check() -> None:
+    """Make sure that uvicorn's class still is what this module takes it for.
+
+    Raises:
+        RuntimeError: Another version is installed.
+    """
+    if not all(hasattr(HttpToolsProtocol, name) for name in _OVERRIDDEN):
+        raise RuntimeError("This version of uvicorn is not the one that Nowline is made for.")
+
+
+class Protocol(HttpToolsProtocol):
+    """One connection.
+
+    Args:
+        express: Answers small requests.
+        given: As uvicorn makes its own class.
+    """
+
+    def __init__(self, express: Express, **given: Any) -> None:  # noqa: ANN401 - uvicorn's own
+        super().__init__(**given)
+        self._express = express
+        self._parcel: Parcel | None = None
+        self._patience: asyncio.TimerHandle | None = None
+
+    def data_received(self, data: bytes) -> None:
+        """Read on; what is there of a small request may wait a moment for the rest."""
+        super().data_received(data)
+        if self._parcel is not None and self._patience is None:
+            self._patience = self.loop.call_later(_PATIENCE_S, self._go_the_long_way)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget what was being read."""
+        self._take_parcel()
+        super().connection_lost(exc)
+
+    def on_headers_complete(self) -> None:
+        """Decide which way the request takes."""
+        if self._is_plain():
+            self._parcel = self._express.parcel(self.url, self.headers)
+        if self._parcel is None:
+            super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Gather a small body; no more comes than was announced."""
+        if self._parcel is None:
+            super().on_body(body)
+        else:
+            self._parcel.body += body
+
+    def on_message_complete(self) -> None:
+        """Take in a small request."""
+        parcel = self._take_parcel()
+        if parcel is None:
+            super().on_message_complete()
+            return
+        pending = _Pending()
+        # uvicorn asks no more of it.
+        self.cycle = cast("RequestResponseCycle", pending)
+        self._express.take(parcel, lambda head, body: self._reply(pending, head, body))
+
+    def _is_plain(self) -> bool:
+        """Whether it is a POST on a connection that waits for nothing else, and stays open."""
+        is_idle = self.cycle is None or self.cycle.response_complete
+        return (
+            is_idle
+            and not self.flow.write_paused
+            and self.parser.get_method() == b"POST"
+            and self.parser.get_http_version() == "1.1"
+            and self.parser.should_keep_alive()
+            and not self.parser.should_upgrade()
+        )
+
+    def _take_parcel(self) -> Parcel | None:
+        parcel, self._parcel = self._parcel, None
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
+        return parcel
+
+    def _go_the_long_way(self) -> None:
+        """Begin as uvicorn does, with what is there of the body."""
+        parcel = self._take_parcel()
+        if parcel is not None:
+            super().on_headers_complete()
+            if parcel.body:
+                super().on_body(parcel.body)
+
+    def _reply(self, pending: _Pending, head: bytes, body: bytes) -> None:
+        pending.response_complete = True
+        if pending.disconnected or self.transport.is_closing():
+            return
+        lines = [b"%b: %b\r\n" % each for each in self.server_state.default_headers]
+        if not pending.keep_alive:
+            lines.append(b"connection: close\r\n")
+        self.transport.write(b"".join((head, *lines, b"\r\n", body)))
+        if not pending.keep_alive:
+            self.transport.close()
+        self.on_response_complete()
+
+
+class _Pending:
+    """A small request that is not answered yet, as uvicorn looks at one: it may go meanwhile."""
+
+    def __init__(self) -> None:
+        self.response_complete = False
+        self.disconnected = False
+        self.keep_alive = True
+        self.message_event = self
+
+    def set(self) -> None:
+        """Nobody waits for more of it."""
