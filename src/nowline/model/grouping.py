@@ -8,13 +8,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nowline.model.partials import Ints, Partials, concatenate, empty, merge, sums
+from nowline.model.partials import Floats, Ints, Partials, concatenate, empty, merge, of_rows, sums
 
 # A table that is mostly empty takes longer to fill than its few rows take to sort.
 _MOST_PLACES_A_ROW = 4
 _FEW_ROWS = 1 << 14
 _SUMS = ("key", "bucket", "count", "total")
 _OLDEST = np.iinfo(np.int64).min
+
+
+def fold(key: Ints, time: Ints, value: Floats, width_ms: int) -> Partials:
+    """Partials of raw rows, one per key and bucket of `width_ms`, ordered by key, then bucket."""
+    return grouped([of_rows(key, time, value)], width_ms)
 
 
 def grouped(parts: Sequence[Partials], width_ms: int) -> Partials:

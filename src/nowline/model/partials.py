@@ -69,11 +69,10 @@ def sums(key: Ints, bucket: Ints, count: Ints, total: Floats) -> Partials:
     return Partials(key, bucket, count, total, floats, floats, floats, ints)
 
 
-def fold(key: Ints, time: Ints, value: Floats, width_ms: int) -> Partials:
-    """Partials of raw rows, one per key and bucket of `width_ms`, ordered by key, then bucket."""
+def of_rows(key: Ints, time: Ints, value: Floats) -> Partials:
+    """Each raw row as a partial of its own, in the order given; its bucket is its time."""
     count = np.ones(len(key), np.int64)
-    rows = Partials(key, time // width_ms * width_ms, count, value, value, value, value, time)
-    return merge([rows])
+    return Partials(key, time, count, value, value, value, value, time)
 
 
 def merge(parts: Sequence[Partials]) -> Partials:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nowline.model.partials import Floats, Ints, Partials, fold
+from nowline.model.grouping import fold
+from nowline.model.partials import Floats, Ints, Partials
 from nowline.model.query import SECOND_MS
 from nowline.rollup.cells import Cells
 from nowline.rollup.revision import concatenate, empty

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from nowline.model import histogram
-from nowline.model.partials import fold
+from nowline.model.grouping import fold
 from nowline.store.postgres_copy import copy_in
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nowline.model import grouping
-from nowline.model.grouping import Shape, grouped, tabled
-from nowline.model.partials import Partials, fold, merge
+from nowline.model.grouping import Shape, fold, grouped, tabled
+from nowline.model.partials import Partials, merge
 from nowline.model.query import SECOND_MS
 from reference import Row, columns
 

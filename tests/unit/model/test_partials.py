@@ -9,7 +9,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nowline.model.partials import Partials, concatenate, empty, fold, merge
+from nowline.model.grouping import fold
+from nowline.model.partials import Partials, concatenate, empty, merge
 from reference import Row, assert_equal, cells, columns
 
 WIDTH = 1_000

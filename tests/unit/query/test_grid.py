@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nowline.model.partials import fold
+from nowline.model.grouping import fold
 from nowline.model.query import DAY_MS, HOUR_MS, MINUTE_MS
 from nowline.query.grid import Grid, moved_back, of_zone
 

@@ -41,7 +41,7 @@ def test_partials_are_joined_as_they_are_merged(
     middle: list[Sample],
     after: list[list[Sample]],
 ) -> None:
-    rows = [partials.fold(*columns(part), WIDTH) for part in (*before, middle, *after)]
+    rows = [grouping.fold(*columns(part), WIDTH) for part in (*before, middle, *after)]
     assert told(joined(rows, partials.merge)) == told(partials.merge(rows))
 
 
@@ -62,8 +62,8 @@ def test_parts_without_rows_join_to_none(count: int) -> None:
 
 def test_a_long_part_is_not_sorted_again() -> None:
     times = np.arange(START, START + 1_000_000, 1_000)
-    rows = partials.fold(np.zeros(1_000, np.int64), times, np.ones(1_000), 1_000)
-    new = partials.fold(np.zeros(2, np.int64), times[-1] + np.array([0, 1_000]), np.ones(2), 1_000)
+    rows = grouping.fold(np.zeros(1_000, np.int64), times, np.ones(1_000), 1_000)
+    new = grouping.fold(np.zeros(2, np.int64), times[-1] + np.array([0, 1_000]), np.ones(2), 1_000)
     merged: list[int] = []
 
     def merge(parts: Sequence[Partials]) -> Partials:

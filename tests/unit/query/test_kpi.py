@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from nowline.errors import Code, NowlineError
+from nowline.model.grouping import fold
 from nowline.model.kpi import Bounds, Direction, Kpi, KpiReading, Period
-from nowline.model.partials import fold
 from nowline.model.query import Aggregation
 from nowline.model.user import Caller
 from nowline.query.configurations import Configurations

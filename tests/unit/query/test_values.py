@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nowline.model.partials import Partials, empty, fold
+from nowline.model.grouping import fold
+from nowline.model.partials import Partials, empty
 from nowline.model.query import Aggregation
 from nowline.model.series import MetricType
 from nowline.query.values import reads_increases, rises, value_of

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nowline.model.partials import Partials, concatenate, fold, merge
+from nowline.model.grouping import fold
+from nowline.model.partials import Partials, concatenate, merge
 from nowline.model.query import MINUTE_MS, SECOND_MS
 from nowline.rollup.cells import Cells
 from reference import Row, columns, selection
