@@ -56,6 +56,11 @@ class Buckets:
         return int(self.count.sum())
 
     @property
+    def size(self) -> int:
+        """How many bytes of memory the bounds and counts take."""
+        return len(self.bounds) + self.code.nbytes + self.count.nbytes
+
+    @property
     def edges(self) -> tuple[Floats, Floats]:
         """Where each bucket begins, itself not in it, and where it ends; infinite at the ends."""
         if self.scale is None:

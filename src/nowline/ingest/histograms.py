@@ -18,6 +18,9 @@ from nowline.ingest.service import Outcome
 from nowline.model.partials import Floats
 
 _MOST_SERIES = 50_000
+# Each has some 1.5 KB: a key, a dozen bounds and as many counts.
+_MOST_BYTES = 128 << 20
+_ENTRY_BYTES = 1024
 _MOST_OBSERVATIONS = 1_000_000
 
 
@@ -37,6 +40,11 @@ class _Reached:
     start: int
     buckets: Buckets
     sum: float | None
+
+    @property
+    def size(self) -> int:
+        """About how many bytes of memory it takes."""
+        return self.buckets.size + _ENTRY_BYTES
 
 
 @dataclass(slots=True)
@@ -59,6 +67,7 @@ class Otlp:
         observed: What is stored.
         most_series: Of how many histograms the newest point is kept.
         most_observations: How many observations a data point may bring, and are taken in at once.
+        most_bytes: How much memory those newest points may take, about.
     """
 
     def __init__(
@@ -67,12 +76,15 @@ class Otlp:
         observed: Observed,
         most_series: int = _MOST_SERIES,
         most_observations: int = _MOST_OBSERVATIONS,
+        most_bytes: int = _MOST_BYTES,
     ) -> None:
         self._once = once
         self._observed = observed
         self._most_series = most_series
         self._most = most_observations
+        self._most_bytes = most_bytes
         self._reached: OrderedDict[bytes, _Reached] = OrderedDict()
+        self.held_bytes = 0
         self._in_turn = asyncio.Lock()
 
     async def accept(self, decoded: Decoded) -> Outcome:
@@ -122,10 +134,16 @@ class Otlp:
         refused = {row.index for row in outcome.rejected} - over
         for index, key, reached in step.steps:
             if index not in refused:
-                self._reached[key] = reached
-                self._reached.move_to_end(key)
-        while len(self._reached) > self._most_series:
-            self._reached.popitem(last=False)
+                self._reach(key, reached)
+        while len(self._reached) > self._most_series or self.held_bytes > self._most_bytes:
+            key, reached = self._reached.popitem(last=False)
+            self.held_bytes -= len(key) + reached.size
+
+    def _reach(self, key: bytes, reached: _Reached) -> None:
+        """Remember how far one total has come."""
+        before = self._reached.pop(key, None)
+        self.held_bytes += reached.size - before.size if before else len(key) + reached.size
+        self._reached[key] = reached
 
     async def _take_in(self, columns: Columns, points: Sequence[HistogramPoint]) -> Outcome:
         """Keep the rows and the observations, so many at once."""

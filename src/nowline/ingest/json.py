@@ -7,7 +7,6 @@ row, to keep the good ones and name what is wrong with the others.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
 from operator import attrgetter
 from typing import TypeVar
 
@@ -18,6 +17,7 @@ from msgspec import Raw
 from nowline.errors import Code, FieldError, NowlineError
 from nowline.ingest.columns import Columns, Label, Rejected
 from nowline.ingest.faults import UNDECODABLE, explain, reason_of
+from nowline.ingest.kept_labels import KeptLabels
 from nowline.ingest.rows import check_rows, refuse
 from nowline.ingest.rules import MOST_TAGS, tags_fault
 from nowline.model.moment import epoch_ms
@@ -28,9 +28,6 @@ _NOTHING = Raw(b"")
 _MOST_NESTED = 16
 # Twice what as many tags as there may be take if every byte of them is escaped.
 _MOST_TAGS_BYTES = 512 << 10
-# Longer ones are not kept: a cache is not to be filled with megabytes.
-_MOST_KEPT_BYTES = 256
-_MOST_KEPT = 32_768
 
 
 class _Row(msgspec.Struct, gc=False, forbid_unknown_fields=True):
@@ -174,9 +171,10 @@ def _labels(
     """The label of each kind, and what is wrong with those whose tags are not."""
     labels: list[Label] = []
     bad: dict[int, str] = {}
-    for place, (name, kind, raw) in enumerate(kinds):
-        is_short = len(name) + len(raw) <= _MOST_KEPT_BYTES
-        label, fault = (_kept_label if is_short else _label)(name, kind, raw)
+    for place, kind in enumerate(kinds):
+        label, fault = _kept.get(kind), None
+        if label is None:
+            label, fault = _label(*kind)
         labels.append(label)
         if fault is not None:
             bad[place] = fault
@@ -186,11 +184,14 @@ def _labels(
 def _label(name: str, kind: MetricType | None, raw: bytes) -> tuple[Label, str | None]:
     """A label, and what is wrong with its tags; None if nothing is."""
     tags, fault = _read_tags(raw) if raw and raw != b"null" else ({}, None)
-    return Label(name, kind, tags), fault
+    label = Label(name, kind, tags)
+    if fault is None:
+        # Tags in another order or spacing are another text, and have a label each.
+        _kept.keep((name, kind, raw), len(name) + len(raw), label)
+    return label, fault
 
 
-# Tags that are written in another order or spacing are another text, and have a label each.
-_kept_label = lru_cache(_MOST_KEPT)(_label)
+_kept = KeptLabels[_Kind]()
 
 
 def _read_tags(raw: bytes) -> tuple[dict[str, str], str | None]:

@@ -11,9 +11,9 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 
 from nowline.ingest.columns import Label
+from nowline.ingest.kept_labels import KeptLabels
 
 _NAME = rb"(?:[^, \n]|(?<=\\)[, ])++"
 _PART = rb"(?:[^,= \n]|(?<=\\)[,= ])++"
@@ -34,9 +34,6 @@ _BOOLEANS = {
 }
 _VALUE = b"value"
 _MOST_SHOWN = 64
-# Longer ones are not kept: a cache is not to be filled with megabytes.
-_MOST_KEPT_BYTES = 256
-_MOST_KEPT = 32_768
 
 
 NO_LABEL = Label("", None, {})
@@ -101,19 +98,17 @@ def label_of(series: bytes, field: bytes) -> Label:
     Raises:
         LineError: They are not what they must be.
     """
-    if len(series) + len(field) > _MOST_KEPT_BYTES:
-        return _label(series, field)
-    return _kept_label(series, field)
+    label = _kept.get((series, field))
+    if label is None:
+        label = _kept.keep((series, field), len(series) + len(field), _label(series, field))
+    return label
 
 
 def labels_of(series: list[bytes], fields: list[bytes]) -> list[Label]:
     """The label of each of these fields; `NO_LABEL` where there can be none."""
-    longest = max(map(len, series), default=0) + max(map(len, fields), default=0)
-    find = _kept_label if longest <= _MOST_KEPT_BYTES else label_of
-    try:
-        return list(map(find, series, fields))
-    except LineError:
-        return list(map(_label_if_any, series, fields))
+    known = list(map(_kept.get, zip(series, fields, strict=True)))
+    found = [label for label in known if label is not None]
+    return found if len(found) == len(known) else list(map(_label_if_any, series, fields))
 
 
 def _label_if_any(series: bytes, field: bytes) -> Label:
@@ -133,7 +128,7 @@ def _label(series: bytes, field: bytes) -> Label:
     return Label(name, None, _tags(series, found.end(1)))
 
 
-_kept_label = lru_cache(_MOST_KEPT)(_label)
+_kept = KeptLabels[tuple[bytes, bytes]]()
 
 
 def _tags(series: bytes, start: int) -> dict[str, str]:

@@ -27,8 +27,13 @@ from nowline.model.series import MetricType
 _CUMULATIVE = ("_total", "_count", "_sum", "_bucket")
 _NAME = "__name__"
 _STALE_BITS = 0x7FF0_0000_0000_0002
-_MOST_LABELS = 200_000
+# Some 100,000 of eight tags. Of the longest there may be it is 1,500.
+_MOST_BYTES = 256 << 20
+_ENTRY_BYTES = 256
+_RAW_LABEL_BYTES = 64
+# 40 MB at most; a longer text is nothing that a page shows.
 _MOST_DESCRIBED = 10_000
+_MOST_DESCRIPTION_BYTES = 4 << 10
 
 # A sample as the last field of a series, where its time is of 2004 to 2109: the field's tag and
 # length, then tag and bytes of the value, which are left out for zero, then those of the time.
@@ -52,14 +57,15 @@ class _Rows:
 
 
 class RemoteWriteDecoder:
-    """Makes columns of requests, and remembers the labels it met.
+    """Makes columns of requests, and remembers the good labels it met.
 
     Args:
-        most_labels: How many; when there are more it begins anew.
+        most_bytes: How much memory they may take, about; when it is more it begins anew.
     """
 
-    def __init__(self, most_labels: int = _MOST_LABELS) -> None:
-        self._most_labels = most_labels
+    def __init__(self, most_bytes: int = _MOST_BYTES) -> None:
+        self._most_bytes = most_bytes
+        self._bytes = 0
         self._labels: list[Label] = []
         self._places: dict[bytes | tuple[bytes, ...], int] = {}
         self._described: dict[str, bytes] = {}
@@ -80,11 +86,17 @@ class RemoteWriteDecoder:
         except (DecodeError, UnicodeDecodeError) as error:
             detail = "The body cannot be read as a WriteRequest of remote write 1.0."
             raise NowlineError(Code.INVALID, detail) from error
-        if len(self._places) > self._most_labels:
-            self._labels, self._places = [], {}
-        columns = _checked(self._columns(list(request.timeseries)))
+        try:
+            columns = _checked(self._columns(list(request.timeseries)))
+        finally:
+            self._forget()
         self._tell_described(columns)
         return columns
+
+    def _forget(self) -> None:
+        """Let go of the labels if they take too much; the columns keep theirs."""
+        if self._bytes > self._most_bytes:
+            self._labels, self._places, self._bytes = [], {}, 0
 
     def _columns(self, series: list[bytes]) -> Columns:
         tails = _tails([each[-_TAIL:] for each in series])
@@ -112,11 +124,9 @@ class RemoteWriteDecoder:
         if series.samples or series.exemplars or series.histograms:
             return -1
         try:
-            place = self._place_of_labels(tuple(series.labels))
+            return self._enter(head, len(head), series.labels)
         except ValueError:
             return -1
-        self._places[head] = place
-        return place
 
     def _place_of_labels(self, raw: tuple[bytes, ...]) -> int:
         """The place of a label.
@@ -125,10 +135,14 @@ class RemoteWriteDecoder:
             ValueError: It is none; says why, led by the field.
         """
         place = self._places.get(raw)
-        if place is None:
-            label = _label(raw)
-            place = self._places[raw] = len(self._labels)
-            self._labels.append(label)
+        return self._enter(raw, sum(map(len, raw)), raw) if place is None else place
+
+    def _enter(self, sent: bytes | tuple[bytes, ...], length: int, raw: Sequence[bytes]) -> int:
+        """Keep a label by what was sent for it, which has that many bytes."""
+        label = _label(raw)
+        place = self._places[sent] = len(self._labels)
+        self._labels.append(label)
+        self._bytes += label.size + length + _ENTRY_BYTES + _RAW_LABEL_BYTES * len(raw)
         return place
 
     def _mixed(self, series: list[bytes], label: Ints, time: Ints, value: Floats) -> Columns:
@@ -176,11 +190,13 @@ class RemoteWriteDecoder:
         """Keep what is said of metrics, of the first so many."""
         for raw in metadata:
             told = wire.Metadata.FromString(raw)
-            described = {"unit": told.unit, "description": told.help}
-            described = {key: value for key, value in described.items() if value}
             name = told.metric_family_name
-            if described and (name in self._described or len(self._described) < _MOST_DESCRIBED):
-                self._described[name] = msgspec.json.encode(described)
+            if len(raw) > _MOST_DESCRIPTION_BYTES or not (told.unit or told.help):
+                continue
+            if name in self._described or len(self._described) < _MOST_DESCRIBED:
+                said = {"unit": told.unit, "description": told.help}
+                said = {key: value for key, value in said.items() if value}
+                self._described[name] = msgspec.json.encode(said)
 
     def _tell_described(self, columns: Columns) -> None:
         """Put what is known of the columns' metrics beside them, once."""
@@ -203,7 +219,7 @@ def _label(raw: Sequence[bytes]) -> Label:
     """The label of a series.
 
     Raises:
-        ValueError: It is none; says why, led by the field.
+        ValueError: It is none, or one that is refused; says why, led by the field.
     """
     tags: dict[str, str] = {}
     for each in raw:
@@ -216,7 +232,10 @@ def _label(raw: Sequence[bytes]) -> Label:
         raise ValueError(f"name: there is no label {_NAME}")
     kind = MetricType.CUMULATIVE if name.endswith(_CUMULATIVE) else None
     # A label without a value is one that is not there.
-    return Label(name, kind, {key: value for key, value in tags.items() if value})
+    label = Label(name, kind, {key: value for key, value in tags.items() if value})
+    if label.fault is not None:
+        raise ValueError(label.fault)
+    return label
 
 
 def _pair(raw: bytes) -> tuple[str, str]:

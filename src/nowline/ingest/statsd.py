@@ -9,6 +9,7 @@ https://docs.datadoghq.com/developers/dogstatsd/datagram_shell/, protocol 1.1 to
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections import OrderedDict
 from dataclasses import dataclass, field
@@ -29,9 +30,12 @@ _TYPES = {
 _LEAST_RATE = 1e-4
 _MOST_ROWS = 200_000
 _MOST_SERIES = 100_000
-# Longer ones are not kept: a cache is not to be filled with megabytes.
-_MOST_KEPT_BYTES = 512
+# Of the meanings: some 60,000 of four tags.
+_MOST_MEANING_BYTES = 128 << 20
+_ENTRY_BYTES = 512
 _MOST_LEVEL_BYTES = 64 << 20
+# Of the labels that rows are gathered of: they wait as long as the log does.
+_MOST_GATHERED_BYTES = 128 << 20
 # Of a tag that is only a name, as DogStatsD has them.
 _SET = "true"
 _MOST_DIGITS = 12
@@ -73,12 +77,14 @@ class _Gathered:
     levels: dict[_Cell, float] = field(default_factory=dict)
     observed: dict[int, _Observations] = field(default_factory=dict)
     rows: float = 0
+    size: int = 0
 
     def place(self, label: Label) -> int:
         """The place of a label, which is added where it is new."""
         place = self.places.setdefault((label.key, label.type), len(self.labels))
         if place == len(self.labels):
             self.labels.append(label)
+            self.size += label.size
         return place
 
 
@@ -97,7 +103,8 @@ class Statsd:
     def __init__(self, most_rows: int = _MOST_ROWS, most_series: int = _MOST_SERIES) -> None:
         self._most_rows = most_rows
         self._most_series = most_series
-        self._meanings: dict[tuple[bytes, bytes], _Meaning | None] = {}
+        self._meanings: dict[tuple[bytes, bytes], _Meaning] = {}
+        self._meaning_bytes = 0
         self._level: OrderedDict[bytes, float] = OrderedDict()
         self._level_bytes = 0
         self._gathered = _Gathered()
@@ -134,24 +141,34 @@ class Statsd:
             meaning = None
         if meaning is None:
             self.malformed += 1
-        elif self._gathered.rows + _most_added(meaning, len(numbers)) > self._most_rows:
+        elif (
+            self._gathered.rows + _most_added(meaning, len(numbers)) > self._most_rows
+            or self._gathered.size > _MOST_GATHERED_BYTES
+        ):
             self.dropped += 1
         else:
             self._take_in(meaning, values, numbers)
 
     def _meaning(self, name: bytes, after: bytes) -> _Meaning | None:
         """What these say; None if they say nothing."""
-        if (name, after) in self._meanings:
-            return self._meanings[name, after]
-        try:
-            meaning = _read(name, after)
-        except ValueError:
-            meaning = None
-        if len(name) + len(after) <= _MOST_KEPT_BYTES:
-            if len(self._meanings) >= self._most_series:
-                self._meanings = {}
-            self._meanings[name, after] = meaning
+        meaning = self._meanings.get((name, after))
+        if meaning is None:
+            with contextlib.suppress(ValueError):
+                meaning = _read(name, after)
+            if meaning is not None:
+                self._keep(name, after, meaning)
         return meaning
+
+    def _keep(self, name: bytes, after: bytes, meaning: _Meaning) -> None:
+        """Remember a meaning; all are let go of before they take too much."""
+        size = meaning.label.size + len(name) + len(after) + _ENTRY_BYTES
+        if (
+            len(self._meanings) >= self._most_series
+            or self._meaning_bytes + size > _MOST_MEANING_BYTES
+        ):
+            self._meanings, self._meaning_bytes = {}, 0
+        self._meanings[name, after] = meaning
+        self._meaning_bytes += size
 
     def _take_in(self, meaning: _Meaning, values: list[bytes], numbers: list[float]) -> None:
         gathered, kind = self._gathered, meaning.label.type

@@ -189,3 +189,16 @@ async def test_of_too_many_series_the_oldest_are_forgotten(door: Door) -> None:
     for name in "bca":
         await door.send(of(name, NOW - 20, 2))
     assert await door.rows() == [("b", NOW - 20), ("c", NOW - 20)]
+
+
+async def test_how_far_totals_came_takes_no_more_than_it_may(door: Door) -> None:
+    otlp = Otlp(door.once, door.past, most_bytes=1 << 20)
+    bounds = [float(bound) for bound in range(5000)]
+    for number in range(40):
+        buckets = counts(*[1] * 5001, bounds=bounds, total=0)
+        await otlp.accept(decoded(histogram(f"m{number}", point(NOW - 30, LONG_AGO, **buckets))))
+        assert otlp.held_bytes < 1 << 20
+    again = counts(*[2] * 5001, bounds=bounds, total=0)
+    for name in ("m39", "m0"):  # The newest is known, the oldest is not any more.
+        await otlp.accept(decoded(histogram(name, point(NOW - 20, LONG_AGO, **again))))
+        assert len(await door.values()) == 5001

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -174,21 +175,48 @@ def test_what_is_no_request_is_refused(body: bytes) -> None:
 
 
 def test_more_labels_than_are_remembered() -> None:
-    decoder = RemoteWriteDecoder(most_labels=3)
+    decoder = RemoteWriteDecoder(most_bytes=4000)
     for at in range(10):
         columns = decoder.decode(named("a", (at, NOW), i=str(at)))
         assert rows(columns) == [(0, "a", {"i": str(at)}, NOW, at)]
         assert len(columns.labels) <= 4
 
 
+LONG = {f"{tag:0128}": f"{tag:01024}" for tag in range(32)}
+HUGE = {"k": "v" * (1 << 16)}
+
+
+@pytest.mark.parametrize("tags", [LONG, HUGE], ids=["as long as may be", "refused"])
+@pytest.mark.parametrize("times", [1, 2], ids=["short way", "taken apart"])
+def test_what_is_remembered_takes_no_more_than_it_may(tags: dict[str, str], times: int) -> None:
+    decoder = RemoteWriteDecoder(most_bytes=1 << 20)
+    tracemalloc.start()
+    try:
+        for at in range(100):
+            told = metadata(f"a{at}", "x" * (1 << 16), "")
+            decoder.decode(named(f"a{at}", *[(at, NOW)] * times, **tags) + told)
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held < 1.5 * (1 << 20)
+
+
+def test_a_label_that_is_refused_is_refused_each_time() -> None:
+    decoder = RemoteWriteDecoder()
+    for _ in range(2):
+        columns = decoder.decode(named("a", (1, NOW), **HUGE) + named("b", (2, NOW)))
+        assert refused(columns) == {0: "tags.k: is over 1024 bytes"}
+        assert rows(columns) == [(1, "b", {}, NOW, 2)]
+
+
 texts = st.text(max_size=8)
 numbers = st.just(0.0) | st.floats(allow_nan=False, allow_infinity=False)
 samples = st.lists(st.tuples(numbers, st.integers(-(1 << 63), (1 << 63) - 1)), max_size=3)
 usual = st.lists(st.tuples(numbers, st.integers(NOW - 10**9, NOW + 10**9)), min_size=1, max_size=1)
-tags = st.dictionaries(texts.filter(lambda key: key != "__name__"), texts, max_size=3)
+tags = st.dictionaries(texts.filter(lambda key: key not in {"", "__name__"}), texts, max_size=3)
 
 
-@given(st.lists(st.tuples(texts.filter(bool), tags, samples | usual), max_size=8))
+@given(st.lists(st.tuples(texts.filter(str.strip), tags, samples | usual), max_size=8))
 def test_rows_are_what_was_sent_whichever_way_they_take(
     sent: list[tuple[str, dict[str, str], list[tuple[float, int]]]],
 ) -> None:

@@ -126,16 +126,34 @@ async def test_new_rows_go_on_while_the_store_cannot_be_asked(world: World) -> N
     assert (await world.send(("a", NOW))).accepted == 0
 
 
+@pytest.mark.parametrize(("limit", "most"), [("_MOST_SERIES", 4), ("_MOST_KEY_BYTES", 16)])
 async def test_more_series_than_are_remembered(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: World, monkeypatch: pytest.MonkeyPatch, limit: str, most: int
 ) -> None:
-    monkeypatch.setattr(repeated_rows, "_MOST_SERIES", 4)
+    monkeypatch.setattr(repeated_rows, limit, most)
     for name in "abc":
         await world.send((name, NOW))
     await world.put_away()
     assert (await world.send(("d", NOW), ("a", NOW))).accepted == 1
     await world.put_away()
     assert (await world.send(("d", NOW), ("c", NOW), ("e", NOW))).accepted == 1
+
+
+async def test_no_more_bytes_of_series_are_remembered(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(repeated_rows, "_MOST_KEY_BYTES", 8)
+    await world.send(("a", NOW), ("b", NOW), ("c", NOW))
+    assert (await world.send(("a", NOW), ("b", NOW), ("c", NOW))).accepted == 1
+
+
+async def test_a_series_that_is_refused_is_not_remembered(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(repeated_rows, "_MOST_KEY_BYTES", 16)
+    assert (await world.send(("x" * 300, NOW))).accepted == 0
+    for accepted in (3, 0):
+        assert (await world.send(*SENT)).accepted == accepted
 
 
 rows = st.tuples(st.sampled_from("abc"), st.integers(NOW - 3, NOW + 3))

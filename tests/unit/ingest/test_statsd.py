@@ -140,7 +140,8 @@ def test_one_line_makes_no_more_rows_than_there_may_be(kind: str) -> None:
     assert statsd.dropped == 3
 
 
-def test_the_meaning_of_a_long_line_is_not_kept() -> None:
+def test_meanings_of_long_lines_take_no_more_than_they_may(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(statsd_module, "_MOST_MEANING_BYTES", 1 << 20)
     statsd = Statsd()
     tags = ",".join(f"t{at}:{'v' * 900}" for at in range(30))
     tracemalloc.start()
@@ -154,6 +155,18 @@ def test_the_meaning_of_a_long_line_is_not_kept() -> None:
         tracemalloc.stop()
     assert statsd.malformed == 400
     assert sum(row[4] for row in rows(statsd.take(NOW))) == 800
+
+
+def test_labels_that_wait_take_no_more_than_they_may(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(statsd_module, "_MOST_GATHERED_BYTES", 1 << 20)
+    statsd = Statsd()
+    tags = ",".join(f"t{at}:{'v' * 900}" for at in range(30))
+    for at in range(100):
+        statsd.add(f"a{at}:1|c|#{tags}".encode())
+    assert statsd.dropped > 0
+    assert len(rows(statsd.take(NOW))) == 100 - statsd.dropped
+    statsd.add(b"a:1|c")
+    assert len(rows(statsd.take(NOW))) == 1
 
 
 def test_of_too_many_gauges_the_oldest_begin_anew() -> None:

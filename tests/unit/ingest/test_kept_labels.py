@@ -1,0 +1,56 @@
+"""Labels are kept only as far as there is room for them, and only good ones."""
+
+from __future__ import annotations
+
+import tracemalloc
+from collections.abc import Callable
+
+import pytest
+
+from nowline.ingest.columns import Label
+from nowline.ingest.kept_labels import KeptLabels
+
+Kept = KeptLabels[tuple[str]]
+
+
+def longest(number: int) -> Label:
+    """A label with as much as there may be, of texts of its own."""
+    return Label(f"m{number}", None, {f"{tag:0127}k": f"{number:0200}" * 5 for tag in range(32)})
+
+
+def shortest(number: int) -> Label:
+    return Label(f"m{number}", None, {f"{tag:02}": f"{number:07}" for tag in range(32)})
+
+
+def put(kept: Kept, label: Label) -> None:
+    kept.keep((label.name,), len(label.key), label)
+
+
+def test_a_label_is_found_again() -> None:
+    kept = Kept()
+    put(kept, longest(1))
+    assert kept.get(("m1",)) == longest(1)
+    assert kept.get(("m2",)) is None
+
+
+def test_a_label_that_is_refused_is_not_kept() -> None:
+    kept = Kept()
+    put(kept, Label("m", None, {"k": "v" * 2000}))
+    assert kept.get(("m",)) is None
+    assert kept.size == 0
+
+
+@pytest.mark.parametrize("make", [longest, shortest])
+def test_they_take_no_more_than_they_may(make: Callable[[int], Label]) -> None:
+    most = 1 << 20
+    kept = Kept(most)
+    tracemalloc.start()
+    try:
+        for number in range(2 * most // make(0).size):
+            put(kept, make(number))
+            assert kept.size <= most
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held < 1.2 * most
+    assert kept.get((make(number).name,)) is not None
