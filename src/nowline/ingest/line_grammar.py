@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from nowline.ingest.columns import Label
 from nowline.ingest.kept_labels import KeptLabels
@@ -34,6 +35,10 @@ _BOOLEANS = {
 }
 _VALUE = b"value"
 _MOST_SHOWN = 64
+MOST_LINE_BYTES = 1 << 20
+"""How long a line may be."""
+MOST_FIELDS = 10_000
+"""How many fields a line may have."""
 
 
 NO_LABEL = Label("", None, {})
@@ -66,6 +71,8 @@ def read_line(line: bytes) -> Line:
         LineError: It is not a point.
     """
     line = line.strip(b" \t")
+    if len(line) > MOST_LINE_BYTES:
+        raise LineError(f"line: is over {MOST_LINE_BYTES} bytes")
     found = _SERIES.match(line)
     if found is None:
         raise LineError("measurement: is missing")
@@ -119,13 +126,20 @@ def _label_if_any(series: bytes, field: bytes) -> Label:
 
 
 def _label(series: bytes, field: bytes) -> Label:
+    name, tags = _read_series(series)
+    if field != _VALUE:
+        name += "." + _text("fields", _ESCAPED_IN_PART.sub(rb"\1", field))
+    return Label(name, None, tags)
+
+
+# The fields of a line come one after the other: their labels share the tags.
+@lru_cache(1)
+def _read_series(series: bytes) -> tuple[str, dict[str, str]]:
     found = _SERIES.fullmatch(series)
     if found is None:
         raise LineError("tags: each must be key=value, neither of them empty")
     name = _text("measurement", _ESCAPED_IN_NAME.sub(rb"\1", found[1]))
-    if field != _VALUE:
-        name += "." + _text("fields", _ESCAPED_IN_PART.sub(rb"\1", field))
-    return Label(name, None, _tags(series, found.end(1)))
+    return name, _tags(series, found.end(1))
 
 
 _kept = KeptLabels[tuple[bytes, bytes]]()
@@ -144,7 +158,7 @@ def _tags(series: bytes, start: int) -> dict[str, str]:
 def _fields(text: bytes) -> Iterator[re.Match[bytes]]:
     """The fields that the text begins with, strings among them."""
     at = 0
-    while True:
+    for _ in range(MOST_FIELDS):
         found = _FIELD.match(text, at)
         if found is None:
             raise LineError("fields: each must be key=value, neither of them empty")
@@ -155,6 +169,7 @@ def _fields(text: bytes) -> Iterator[re.Match[bytes]]:
             return
         if after != b",":
             raise LineError(f"fields.{_shown(found[1])}: nothing may follow a value but a comma")
+    raise LineError(f"fields: there are over {MOST_FIELDS}")
 
 
 def _number(key: bytes, value: bytes) -> float:

@@ -12,7 +12,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from nowline.ingest.columns import Label
-from nowline.ingest.line_grammar import NO_LABEL, has_open_string, labels_of
+from nowline.ingest.line_grammar import (
+    MOST_FIELDS,
+    MOST_LINE_BYTES,
+    NO_LABEL,
+    has_open_string,
+    labels_of,
+)
+from nowline.ingest.rows import LabelRoom
 from nowline.ingest.spans import (
     AFTER,
     BEFORE,
@@ -57,14 +64,18 @@ class Scan:
     others: list[tuple[int, bytes]]
 
 
-def scan(piece: bytes) -> Scan | None:
+def scan(piece: bytes, room: LabelRoom) -> Scan | None:
     """Read whole lines.
 
     Args:
         piece: The lines; the line end after the last one may be missing.
+        room: What the labels are taken from.
 
     Returns:
         None if a string may go on from one line to the next.
+
+    Raises:
+        NowlineError: As `LabelRoom.take`.
     """
     lines = _Lines.of(piece)
     plain = lines.plain()
@@ -72,7 +83,7 @@ def scan(piece: bytes) -> Scan | None:
     time, timed = _times(lines, plain)
     plain &= timed
     value, understood = numbers(fields.value)
-    labels, label = _labels(lines, fields)
+    labels, label = _labels(lines, fields, room)
     labelled = np.array([each is not NO_LABEL for each in labels], bool)
     plain[fields.line[~(understood & labelled[label])]] = False
     others = lines.texts(~plain)
@@ -127,6 +138,7 @@ class _Lines:
         """Which lines have three parts, each with something in it, and no quotes or such."""
         between = self.last - self.first
         shaped: Mask = (self.spaces == 2) & (between % 2 == 0) & (between > 0)
+        shaped &= (between <= 2 * MOST_FIELDS) & (self.end - self.start <= MOST_LINE_BYTES)
         shaped &= (self.kind[self.first] == _SPACE) & (self.kind[self.last] == _SPACE)
         series = self.mark[self.first] - self.start
         shaped &= (series > 0) & (series <= MOST_BYTES) & (self.body.codes[self.start] != _HASH)
@@ -186,7 +198,7 @@ def _times(lines: _Lines, plain: Mask) -> tuple[Words, Mask]:
     return time, timed
 
 
-def _labels(lines: _Lines, fields: _Fields) -> tuple[list[Label], Ints]:
+def _labels(lines: _Lines, fields: _Fields, room: LabelRoom) -> tuple[list[Label], Ints]:
     """The distinct labels, `NO_LABEL` for what can be none, and which of them each field has."""
     begins = np.diff(fields.line, prepend=-1) > 0
     of = fields.line[begins]
@@ -196,8 +208,9 @@ def _labels(lines: _Lines, fields: _Fields) -> tuple[list[Label], Ints]:
     pair = series_kind[np.cumsum(begins) - 1] * len(key_first) + key_kind
     pairs, label = _numbered(pair, len(series_first) * len(key_first))
     at, key = np.divmod(pairs, max(len(key_first), 1))
-    texts = series.texts(series_first[at]), fields.key.texts(key_first[key])
-    return labels_of(*texts), label
+    of_series, of_key = series_first[at], key_first[key]
+    room.take(int(series.length[of_series].sum() + fields.key.length[of_key].sum()))
+    return labels_of(series.texts(of_series), fields.key.texts(of_key)), label
 
 
 def _numbered(values: Ints, end: int) -> tuple[Ints, Ints]:

@@ -13,9 +13,15 @@ import numpy as np
 
 from nowline.errors import invalid
 from nowline.ingest.columns import Columns, Label, Rejected
-from nowline.ingest.line_grammar import LineError, end_of_open_string, label_of, read_line
+from nowline.ingest.line_grammar import (
+    MOST_LINE_BYTES,
+    LineError,
+    end_of_open_string,
+    label_of,
+    read_line,
+)
 from nowline.ingest.line_scan import Scan, scan
-from nowline.ingest.rows import check_rows, refuse
+from nowline.ingest.rows import LabelRoom, check_count, check_rows, refuse
 from nowline.model.partials import Floats, Ints
 
 # How many digits a time has beyond the milliseconds; fewer than none for seconds.
@@ -43,15 +49,16 @@ def decode_lines(
 
     Raises:
         NowlineError: INVALID for another precision, or as `rows.refuse`; TOO_LARGE for more
-            lines than `rows.MOST_ROWS`.
+            lines or values than `rows.MOST_ROWS`, or as `rows.LabelRoom`.
     """
     check_rows(body, b"\n")
-    rows = _Rows(now_ms, _digits_of(precision))
+    rows = _Rows(now_ms, _digits_of(precision), LabelRoom(len(body)))
     body = _with_plain_ends(body)
     at = 0
     while at < len(body):
         end = _line_end(body, at + _PIECE)
-        if len(body) < alone_below or not rows.scan(body[at:end]):
+        is_alone = len(body) < alone_below or end - at > _PIECE + MOST_LINE_BYTES
+        if is_alone or not rows.scan(body[at:end]):
             end = rows.read_each(body, at, end)
         at = end
     return rows.columns()
@@ -80,13 +87,17 @@ class _Rows:
     Attributes:
         now_ms: The time of lines without one.
         digits: How many digits a time has beyond the milliseconds.
+        room: What the labels are taken from.
         lines: How many lines were read.
+        count: How many rows they have.
         places: The place of each label, by series and field key as they were sent.
     """
 
     now_ms: int
     digits: int
+    room: LabelRoom
     lines: int = 0
+    count: int = 0
     places: dict[tuple[bytes, bytes], int] = field(default_factory=dict)
     labels: list[Label] = field(default_factory=list)
     parts: list[_Part] = field(default_factory=list)
@@ -95,7 +106,7 @@ class _Rows:
 
     def scan(self, piece: bytes) -> bool:
         """Take in a piece of whole lines; False if it can only be read line by line."""
-        found = scan(piece)
+        found = scan(piece, self.room)
         if found is None:
             return False
         self._take(found)
@@ -119,6 +130,7 @@ class _Rows:
         return Columns(self.labels, rows.label, rows.time, rows.value, rows.index, rejected)
 
     def _take(self, found: Scan) -> None:
+        self._count(len(found.line))
         exact = found.time // np.uint64(10 ** max(self.digits, 0))
         times = np.minimum(exact, _FAR_MS).astype(np.int64) * 10 ** max(-self.digits, 0)
         label = found.label + len(self.labels)
@@ -143,6 +155,10 @@ class _Rows:
         self.lines += max(body.count(b"\n", at, end), 1)
         return end
 
+    def _count(self, rows: int) -> None:
+        self.count += rows
+        check_count(self.count)
+
     def _reject(self, error: str | None, number: int) -> None:
         if error is not None:
             refuse(self.rejected, Rejected(number, error))
@@ -154,6 +170,7 @@ class _Rows:
             return None
         try:
             line = read_line(text)
+            self._count(len(line.fields))
             places = [self._place(line.series, key) for key, _ in line.fields]
         except LineError as error:
             return str(error)
@@ -170,6 +187,7 @@ class _Rows:
         """
         place = self.places.get((series, key))
         if place is None:
+            self.room.take(len(series) + len(key))
             self.labels.append(label_of(series, key))
             place = self.places[series, key] = len(self.labels) - 1
         return place

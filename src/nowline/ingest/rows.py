@@ -23,6 +23,9 @@ MOST_MESSAGES = 1_000_000
 MOST_REJECTED = 100_000
 """How many bad rows of a batch are told one by one: each takes time, in which nobody is served."""
 
+_LEAST_ROOM_BYTES = 16 << 20
+_ROOM_FACTOR = 16
+
 # Fields 1, 2, 5 and 7, of those that have a length (Protocol Buffers, encoding).
 _TAGS = (b"\x0a", b"\x12", b"\x2a", b"\x3a")
 
@@ -84,7 +87,17 @@ def check_rows(body: bytes, mark: bytes) -> None:
     Raises:
         NowlineError: TOO_LARGE.
     """
-    if len(body) > MOST_ROWS and body.count(mark) > MOST_ROWS:
+    if len(body) > MOST_ROWS:
+        check_count(body.count(mark))
+
+
+def check_count(rows: int) -> None:
+    """Refuse a batch with so many rows, if they are more than it may have.
+
+    Raises:
+        NowlineError: TOO_LARGE.
+    """
+    if rows > MOST_ROWS:
         detail = f"The body may have over {MOST_ROWS:,} rows. Send smaller batches."
         raise NowlineError(Code.TOO_LARGE, detail)
 
@@ -102,6 +115,31 @@ def check_messages(body: bytes) -> None:
     if len(body) > MOST_MESSAGES and any(body.count(tag) > MOST_MESSAGES for tag in _TAGS):
         detail = f"The body may have over {MOST_MESSAGES:,} messages. Send smaller batches."
         raise NowlineError(Code.TOO_LARGE, detail)
+
+
+class LabelRoom:
+    """How much text the series of a batch may have in all, where rows share names and tags.
+
+    A thousand bytes of tags that a million values of a few bytes each have in common are a
+    gigabyte once they are written out for each of them.
+
+    Args:
+        size: Bytes of the batch.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._left = _LEAST_ROOM_BYTES + _ROOM_FACTOR * size
+
+    def take(self, size: int) -> None:
+        """Take so many bytes for the text of one series or of several.
+
+        Raises:
+            NowlineError: TOO_LARGE: they are not there.
+        """
+        self._left -= size
+        if self._left < 0:
+            detail = "The tags are too long for so many series. Send smaller batches."
+            raise NowlineError(Code.TOO_LARGE, detail)
 
 
 def refuse(rejected: list[Rejected], row: Rejected) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+import tracemalloc
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 
 from nowline.errors import Code, NowlineError
 from nowline.ingest import lines
+from nowline.ingest import rows as limits
 from nowline.ingest.columns import Columns
 from nowline.ingest.lines import PRECISIONS
 
@@ -255,6 +258,64 @@ def test_nothing_takes_long(line: bytes) -> None:
     before = time.process_time()
     decode_lines(line * (200_000 // len(line)), NOW)
     assert time.process_time() - before < 30
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (b"m " + b"a=1," * 1_000_000 + b"b=2 1", "line: is over 1048576 bytes"),
+        (b"m " + b"a=1," * 10_000 + b"b=2 1", "fields: there are over 10000"),
+        (b'm s="' + b"x" * (1 << 20) + b'" 1', "line: is over 1048576 bytes"),
+        (b'm s="' + (b"x" * 13 + b"\n") * 80_000 + b'" 1', "fields: each must be"),
+    ],
+    ids=["millions of fields", "a few too many", "string", "string of many lines"],
+)
+def test_a_line_that_is_too_much_is_named_and_the_others_are_kept(line: bytes, reason: str) -> None:
+    body = b"a v=1 1000000\n" + line + b"\nb v=2 2000000\n"
+    for columns in (decode_lines(body, NOW), decode_each_line(body, NOW)):
+        assert [row[1] for row in rows(columns)] == ["a.v", "b.v"]
+        assert columns.rejected[0].index == 1
+        assert columns.rejected[0].error.startswith(reason)
+
+
+def test_a_line_with_as_much_as_it_may_have() -> None:
+    many = b"m " + b"a=1," * 9_999 + b"b=2 1"
+    long = b"m" * ((1 << 20) - 6) + b" v=1 1"
+    for columns in (decode_lines(many + b"\n" + long, NOW), decode_each_line(many, NOW)):
+        assert (columns.index == 0).sum() == 10_000
+        assert columns.rejected == []
+
+
+@pytest.mark.parametrize("decode", [decode_lines, decode_each_line])
+def test_there_are_only_so_many_values(
+    monkeypatch: pytest.MonkeyPatch, decode: Callable[[bytes, int], Columns]
+) -> None:
+    monkeypatch.setattr(limits, "MOST_ROWS", 20)
+    line = b"m a=1,b=2,c=3,d=4,e=5 1\n"
+    assert len(decode(line * 4, NOW).value) == 20
+    with pytest.raises(NowlineError) as refused:
+        decode(line * 5, NOW)
+    assert refused.value.code is Code.TOO_LARGE
+
+
+@pytest.mark.parametrize("length", [400, 20_000])
+@pytest.mark.parametrize("decode", [decode_lines, decode_each_line])
+def test_tags_that_many_values_share_are_only_so_long(
+    monkeypatch: pytest.MonkeyPatch, decode: Callable[[bytes, int], Columns], length: int
+) -> None:
+    monkeypatch.setattr(limits, "_LEAST_ROOM_BYTES", 1 << 20)
+    fields = b",".join(b"%x=1" % field for field in range(9_000))
+    tags = b",".join(b"%d=%b" % (tag, b"v" * (length // 20)) for tag in range(20))
+    body = b"".join(b"m%d,%b %b 1\n" % (line, tags, fields) for line in range(3))
+    tracemalloc.start()
+    try:
+        with pytest.raises(NowlineError) as refused:
+            decode(body, NOW)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert refused.value.code is Code.TOO_LARGE
+    assert most < 40 << 20
 
 
 plain = st.text(st.sampled_from('ab=, .\\"1é#'), min_size=1, max_size=4)
