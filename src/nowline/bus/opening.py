@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from typing import TYPE_CHECKING
 
-from nowline.bus import logcopy
+from nowline.bus import logcopy, salvage
 from nowline.bus.embedded import EmbeddedLog
 from nowline.errors import Code, NowlineError
 
@@ -45,8 +45,9 @@ def _refuse_left_over(file: Path) -> None:
         NowlineError: There are such.
     """
     try:
+        salvage.finish(file)
         left = logcopy.summarize(file).records if file.exists() else 0
-    except sqlite3.Error as error:
+    except (sqlite3.Error, OSError) as error:
         raise NowlineError(Code.CONFLICT, f"{file} cannot be read: {error}.") from error
     if left:
         detail = (

@@ -1,10 +1,15 @@
-"""A log's file that is damaged: it is set aside, and a new one has what could be read of it."""
+"""A log's file that is damaged: it is set aside, and a new one has what could be read of it.
+
+The new one is written beside it, and gets another name when it is whole. Who finds a file of that
+name puts it in place, so that a crash at any step loses nothing.
+"""
 
 from __future__ import annotations
 
 import logging
+import os
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,6 +40,7 @@ def open_file(path: Path) -> LogFile:
         sqlite3.Error: It cannot be opened for another reason.
         OSError: It cannot be set aside.
     """
+    finish(path)
     try:
         file = LogFile(path)
         fault = file.fault()
@@ -49,14 +55,23 @@ def open_file(path: Path) -> LogFile:
     return _replace(path, fault)
 
 
+def finish(path: Path) -> None:
+    """Replace a log's file by what a start before this one has salvaged, if that was cut off.
+
+    Raises:
+        OSError: It cannot be set aside.
+    """
+    if _whole(path).exists():
+        log.warning("The log %s is replaced, as the start before this one began to do.", path)
+        _put_in_place(path)
+
+
 def _replace(path: Path, fault: str) -> LogFile:
-    draft = path.with_name(f"{path.name}.salvaged")
+    draft = path.with_name(f"{path.name}.salvaging")
     _remove(draft)
     count = _salvage(path, draft)
-    aside = path.with_name(f"{path.name}.damaged-{datetime.now(UTC):%Y%m%dT%H%M%SZ}")
-    for side in _SIDES:
-        if (part := path.with_name(path.name + side)).exists():
-            part.rename(aside.with_name(aside.name + side))
+    draft.rename(_whole(path))
+    aside = _put_in_place(path)
     if count is None:
         log.error(
             "The log %s is damaged (%s) and cannot be read; it is now %s, and a new log begins."
@@ -66,7 +81,6 @@ def _replace(path: Path, fault: str) -> LogFile:
             aside,
         )
     else:
-        draft.rename(path)
         log.error(
             "The log %s is damaged (%s); it is now %s. %d of its records could be read, and go"
             " on to the store if they are not there; %d could not, and become dead letters.",
@@ -79,11 +93,57 @@ def _replace(path: Path, fault: str) -> LogFile:
     return LogFile(path)
 
 
+def _whole(path: Path) -> Path:
+    """Where the new file is when it is whole and not in place yet."""
+    return path.with_name(f"{path.name}.salvaged")
+
+
+def _put_in_place(path: Path) -> Path:
+    """Set the damaged file aside, or what is left of it, and put the whole one in its place.
+
+    Returns:
+        Where the damaged one is now.
+    """
+    whole = _whole(path)
+    # The same name when a crash came in between.
+    at = datetime.fromtimestamp(whole.stat().st_mtime, UTC)
+    aside = path.with_name(f"{path.name}.damaged-{at:%Y%m%dT%H%M%SZ}")
+    _sync(path.parent)
+    for side in _SIDES:
+        if (part := path.with_name(path.name + side)).exists():
+            part.rename(aside.with_name(aside.name + side))
+    _sync(path.parent)
+    whole.rename(path)
+    _sync(path.parent)
+    return aside
+
+
+def _sync(folder: Path) -> None:
+    """See that the names are on disk before they change again."""
+    # Windows cannot open a folder, and needs not.
+    with suppress(PermissionError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
 def _salvage(path: Path, draft: Path) -> _Count | None:
     """Write what can be read of a file to another; None if it cannot even be told which log it is.
 
     Records that could not be read are there with an empty blob.
     """
+    count = _copied(path, draft)
+    if count is None:
+        LogFile(draft).close()
+    # Everything is in the one file then, or this fails: only that is put in place.
+    with closing(sqlite3.connect(draft, isolation_level=None)) as db:
+        db.execute("PRAGMA journal_mode=DELETE")
+    return count
+
+
+def _copied(path: Path, draft: Path) -> _Count | None:
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         try:
             (log_id,) = db.execute("SELECT log_id FROM identity").fetchone()

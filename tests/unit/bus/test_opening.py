@@ -46,3 +46,10 @@ async def test_a_log_file_that_cannot_be_read_is_not_passed_over(tmp_path: Path)
     (tmp_path / "log.sqlite").write_bytes(b"no database " * 1_000)
     with pytest.raises(NowlineError, match="cannot be read"):
         await open_log(durable_redis().database(), tmp_path)
+
+
+async def test_what_a_start_has_salvaged_is_not_left_behind(tmp_path: Path) -> None:
+    with closing(LogFile(tmp_path / "log.sqlite.salvaged")) as file:
+        file.append(1, [b"one"])
+    with pytest.raises(NowlineError, match="holds 1 records that may not be stored"):
+        await open_log(durable_redis().database(), tmp_path)

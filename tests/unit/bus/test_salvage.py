@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import random
 import sqlite3
-from contextlib import closing
+from collections.abc import Callable
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -97,6 +99,63 @@ def test_a_file_that_is_none_is_kept_and_a_new_log_begins(
     assert kept.read_bytes() == content
     assert "a new log begins" in caplog.text
     assert str(kept) in caplog.text
+
+
+class CrashError(Exception):
+    """Nothing after it is done."""
+
+
+def crash_before(monkeypatch: pytest.MonkeyPatch, step: int) -> list[str]:
+    """Die when a file gets another name, or names are written to the disk, for that time."""
+    done: list[str] = []
+
+    def counted(name: str) -> Callable[..., None]:
+        does = getattr(os, name)
+
+        def call(*args: object) -> None:
+            if len(done) == step:
+                raise CrashError
+            done.append(name)
+            does(*args)
+
+        return call
+
+    for name in ("rename", "fsync"):
+        monkeypatch.setattr(os, name, counted(name))
+    return done
+
+
+@pytest.mark.parametrize("step", range(7))
+@pytest.mark.parametrize("is_readable", [True, False])
+def test_a_crash_at_any_step_of_it_loses_nothing(
+    path: Path, monkeypatch: pytest.MonkeyPatch, step: int, is_readable: bool
+) -> None:
+    if is_readable:
+        damage(path, pages_of(path, "records")[0])
+    else:
+        path.write_bytes(b"no database " * 1_000)
+    damaged = path.read_bytes()
+    with monkeypatch.context() as patch:
+        done = crash_before(patch, step)
+        with suppress(CrashError):
+            open_file(path).close()
+    assert len(done) == step  # Of six: after the last one there is nothing left to die in.
+    with closing(open_file(path)) as file:
+        assert (file.id == "the log") == is_readable
+        found = file.read(100, ALL)
+        assert sum(1 for record in found if record.blob) >= (RECORDS - 104) * is_readable
+        assert len(file.letters()) == is_readable
+    (kept,) = aside(path)
+    assert kept.read_bytes() == damaged
+    assert {file.name for file in path.parent.iterdir()} == {path.name, kept.name}
+
+
+def test_a_draft_that_a_crash_has_left_is_not_used(path: Path) -> None:
+    damage(path, pages_of(path, "records")[0])
+    with closing(LogFile(path.with_name("log.sqlite.salvaging"), "half")) as half:
+        half.append(1, [b"half"])
+    with closing(open_file(path)) as file:
+        assert (file.id, file.head()) == ("the log", RECORDS)
 
 
 def test_damage_that_comes_later_is_read_around(path: Path) -> None:
