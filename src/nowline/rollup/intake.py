@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nowline.bus.base import DeadLetter, Record
-from nowline.model.batch import Batch, without_activity
+from nowline.model.batch import Batch, CorruptBatchError, activity_of, without_activity
 from nowline.model.partials import Ints
 from nowline.rollup.revision import concatenate, empty
 from nowline.store.base import Rows
@@ -34,8 +34,13 @@ class Fault:
 
     @property
     def blob(self) -> bytes:
-        """What is kept of the record: of one that can be read, only the rows are at fault."""
-        return self.record.blob if self.rows is None else without_activity(self.record.blob)
+        """What is kept of the record: not what happened, if the other reader could keep that."""
+        blob = self.record.blob
+        try:
+            activity_of(blob)
+        except CorruptBatchError:
+            return blob
+        return without_activity(blob)
 
     def letter(self, group: str, now_ms: int) -> DeadLetter:
         """What is kept of it."""

@@ -11,7 +11,7 @@ import pytest
 
 from nowline.bus import grouped
 from nowline.bus.embedded import EmbeddedLog
-from nowline.model.batch import Batch, activity_of
+from nowline.model.batch import Batch, activity_of, without_activity
 from nowline.model.level import Level
 from nowline.model.query import DAY_MS, MINUTE_MS
 from nowline.model.series import MetricType, SeriesKey
@@ -414,6 +414,22 @@ async def test_a_replayed_record_is_stored_once_the_store_takes_it(
     await flow.write()
     assert flow.bus.dead_letters() == []
     assert await flow.stored_values() == [1, 13]
+
+
+@pytest.mark.parametrize(("damaged_at", "is_kept"), [(-1, False), (15, True)])
+async def test_of_a_damaged_record_what_happened_is_kept_only_if_nobody_could_read_it(
+    flow: Flow, damaged_at: int, is_kept: bool
+) -> None:
+    await flow.take_in_values(1, activity=b"somebody signed in")
+    blob = bytearray((await flow.bus.read(0, 1 << 20))[0].blob)
+    blob[damaged_at] ^= 1
+    await flow.bus.append(bytes(blob))
+    await flow.write()
+    (letter,) = flow.bus.dead_letters()
+    await flow.bus.replay(letter.id)
+    (*_, again) = await flow.bus.read(0, 1 << 20)
+    assert again.blob == (bytes(blob) if is_kept else without_activity(bytes(blob)))
+    assert letter.size == len(again.blob)
 
 
 @pytest.mark.usefixtures("at_once")
