@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from nowline.activity.present import MOST_RECENT, REACHES_MS, RECENT_MS, Present
 from nowline.bus.base import Log, Record
+from nowline.bus.reading import next_records
 from nowline.clock import Clock
 from nowline.model.batch import CorruptBatchError, activity_of
 from nowline.model.event import CorruptEventsError, Happened
@@ -70,8 +71,8 @@ class PresentWorker:
     async def run(self) -> None:
         """Follow the log until cancelled."""
         while True:
-            await self._bus.wait(self.offset)
-            while read := await _read(self._bus, self.offset):
+            read = _made_of(await next_records(self._bus, self.offset, _READ_BYTES))
+            if read is not None:
                 self.offset = read.offset
                 self._present.add(read.happened.events)
 
@@ -131,7 +132,7 @@ class ActivityWriter:
 
     async def _flush(self) -> bool:
         """Keep what comes next in the log; False if there is nothing."""
-        read = await _read(self._bus, self.offset)
+        read = _made_of(await self._bus.read(self.offset, _READ_BYTES))
         if read is None:
             return False
         if read.happened.events or read.happened.keys:
@@ -150,8 +151,7 @@ class ActivityWriter:
             task.cancel()
 
 
-async def _read(bus: Log, after: int) -> _Read | None:
-    records = await bus.read(after, _READ_BYTES)
+def _made_of(records: Sequence[Record]) -> _Read | None:
     if not records:
         return None
     parts = [part for record in records if (part := _happened(record)) is not None]

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 from nowline.bus.base import Log, Record
+from nowline.bus.reading import next_records, records_now
 from nowline.clock import Clock
 from nowline.model.query import MINUTE_MS, SECOND_MS
 from nowline.rollup.increases import Increases
@@ -77,10 +78,11 @@ class WindowWorker:
     async def run(self) -> None:
         """Follow the log until cancelled."""
         while True:
-            await self._bus.wait(self.offset)
-            await self.catch_up()
-            for listener in self._listeners:
-                listener()
+            records = await next_records(self._bus, self.offset, _READ_BYTES)
+            if records:
+                await self._fold(records)
+                for listener in self._listeners:
+                    listener()
             # What comes in meanwhile is folded together.
             await asyncio.sleep(_PAUSE_S)
 
@@ -273,23 +275,29 @@ class StoreWriter:
             return self._gathered
         if self._windows.offset <= self.offset:
             return None
-        rows, offset = await self._next_rows()
+        found = await self._next_rows()
+        if found is None:
+            return None
+        rows, offset = found
         closed = (self._clock.now_ms() - _LATENESS_MS) // MINUTE_MS * MINUTE_MS
         metrics, new = self._take_unsaved(with_seen=closed > self._closed_before)
         self._closed_before = closed
         self._gathered = Append(rows, metrics, new, self._bus.id, offset, closed)
         return self._gathered
 
-    async def _next_rows(self) -> tuple[Rows, int]:
+    async def _next_rows(self) -> tuple[Rows, int] | None:
         """The rows that come next, and up to where in the log they are all.
 
-        The log is read again for them only where a record is to be set apart.
+        The log is read again for them only where a record is to be set apart; None if it cannot
+        be read now.
         """
         is_alone = self.offset < self._alone_until
         if not is_alone and not self._windows.gaps:
             return self._windows.unstored(self.offset, _MOST_ROWS)
-        read = await self._bus.read(self.offset, 1 if is_alone else _READ_BYTES)
+        read = await records_now(self._bus, self.offset, 1 if is_alone else _READ_BYTES)
         records = [record for record in read if record.offset <= self._windows.offset]
+        if not records:
+            return None
         taken = take_in(records, self._catalogue, self._refused)
         self._faults = taken.faults
         return taken.rows, records[-1].offset

@@ -9,8 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nowline.bus import grouped
-from nowline.bus.embedded import EmbeddedLog
+from nowline.bus import grouped, reading
 from nowline.model.batch import Batch, activity_of, without_activity
 from nowline.model.level import Level
 from nowline.model.query import DAY_MS, MINUTE_MS
@@ -24,6 +23,7 @@ from nowline.store.catalogue import Catalogue
 from nowline.store.embedded import EmbeddedStore
 from personas import SetClock
 from polling import eventually_async
+from unreadable_log import UnreadableLog
 
 NOW = 30_000_000 * MINUTE_MS
 KEPT = dict.fromkeys(Level, 30 * DAY_MS)
@@ -53,7 +53,7 @@ class RefusingStore(EmbeddedStore):
 class Flow:
     """Both readers as a server puts them together."""
 
-    def __init__(self, bus: EmbeddedLog, store: RefusingStore) -> None:
+    def __init__(self, bus: UnreadableLog, store: RefusingStore) -> None:
         self.bus = bus
         self.store = store
         self.clock = SetClock(NOW)
@@ -67,7 +67,8 @@ class Flow:
 
     @classmethod
     async def open(cls, folder: Path) -> Flow:
-        bus = await EmbeddedLog.open(folder / "log.sqlite")
+        bus = await UnreadableLog.open(folder / "log.sqlite")
+        assert isinstance(bus, UnreadableLog)
         opened = await RefusingStore.open(folder / "store.duckdb", KEPT)
         assert isinstance(opened, RefusingStore)
         flow = cls(bus, opened)
@@ -430,6 +431,47 @@ async def test_of_a_damaged_record_what_happened_is_kept_only_if_nobody_could_re
     (*_, again) = await flow.bus.read(0, 1 << 20)
     assert again.blob == (bytes(blob) if is_kept else without_activity(bytes(blob)))
     assert letter.size == len(again.blob)
+
+
+@pytest.mark.parametrize("fault", ["empty", "error"])
+async def test_the_readers_go_on_once_the_log_can_be_read_again(
+    flow: Flow, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    monkeypatch.setattr(reading, "AGAIN_S", 0.01)
+    flow.bus.fault = fault
+    working = [asyncio.create_task(part.run()) for part in (flow.worker, flow.writer)]
+    await flow.take_in_values(1)
+
+    async def has_tried() -> bool:
+        return flow.bus.reads > 3
+
+    assert await eventually_async(has_tried)
+    flow.bus.fault = ""
+
+    async def has_stored() -> bool:
+        return await flow.stored_values() == [1]
+
+    assert await eventually_async(has_stored)
+    working[0].cancel()
+    flow.writer.stop()
+    await asyncio.wait(working)
+    assert working[1].exception() is None
+
+
+@pytest.mark.parametrize("fault", ["empty", "error"])
+async def test_a_damaged_record_that_cannot_be_read_now_is_set_apart_later(
+    flow: Flow, fault: str
+) -> None:
+    await flow.bus.append(b"no batch")
+    await flow.take_in_values(1)
+    await flow.worker.catch_up()
+    flow.bus.fault = fault
+    await flow.writer.flush()
+    assert (flow.writer.offset, flow.bus.dead_letters()) == (0, [])
+    flow.bus.fault = ""
+    await flow.writer.flush()
+    assert [letter.id for letter in flow.bus.dead_letters()] == [1]
+    assert await flow.stored_values() == [1]
 
 
 @pytest.mark.usefixtures("at_once")
