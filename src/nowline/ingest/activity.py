@@ -85,9 +85,9 @@ class Activity:
     ) -> Outcome:
         keys: list[int | None] = [each.key for each in good]
         claim = await self._repeats.claim(keys, self._clock.now_ms())
-        rows, events = told([good[place] for place in claim.places])
+        new = [good[place] for place in claim.places]
         # To its end, whoever gives up: what is on its way to the disk is not to be sent again.
-        await asyncio.shield(self._keep(claim, rows, events))
+        await asyncio.shield(self._keep(claim, lambda: told(new)))
         await self._repeats.wait(claim)
         self.counted.accepted += len(claim.places)
         self.counted.repeated += len(good) - len(claim.places)
@@ -95,9 +95,10 @@ class Activity:
         self.counted.refusals.add(rejected)
         return Outcome(len(good), sorted(rejected, key=lambda row: row.index))
 
-    async def _keep(self, claim: Claim, rows: Columns, events: list[Event]) -> None:
+    async def _keep(self, claim: Claim, told: Callable[[], tuple[Columns, list[Event]]]) -> None:
         offset = None
         try:
+            rows, events = told()
             offset = await self._ingest.keep(rows, Happened(events, [*claim.arrivals]))
         finally:
             self._repeats.settle(claim, offset)

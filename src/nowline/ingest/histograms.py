@@ -95,7 +95,11 @@ class Otlp:
         """
         if not any(point.is_total for point in decoded.histograms):
             return await self._take_in(decoded.columns, decoded.histograms)
-        # What a total adds depends on which one was taken in before.
+        # To its end, whoever gives up: what a total adds depends on what was taken in before.
+        return await asyncio.shield(self._accept_totals(decoded))
+
+    async def _accept_totals(self, decoded: Decoded) -> Outcome:
+        """The same, one request after the other."""
         async with self._in_turn:
             step = _Step()
             for point in decoded.histograms:

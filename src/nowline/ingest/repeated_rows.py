@@ -157,15 +157,22 @@ class Once:
             await asyncio.wait(same)
         done = asyncio.get_running_loop().create_future()
         self._under_way[done] = distinct
+        # To its end, whoever gives up: what is on its way to the disk is not to be sent again.
+        return await asyncio.shield(self._take_in(columns, codes, first, done))
+
+    async def _take_in(
+        self, columns: Columns, codes: Ints, first: Mask, done: asyncio.Future[None]
+    ) -> Outcome:
+        """Keep the rows that are new, and remember them."""
         try:
             new = first & ~await self._known(codes)
             outcome = await self._ingest.accept(columns if new.all() else columns.where(new))
+            self.repeated += len(new) - int(new.sum())
+            refused = np.array([row.index for row in outcome.rejected], np.int64)
+            self._remember(codes[new & ~np.isin(columns.index, refused)])
         finally:
             del self._under_way[done]
             done.set_result(None)
-        self.repeated += len(new) - int(new.sum())
-        refused = np.array([row.index for row in outcome.rejected], np.int64)
-        self._remember(codes[new & ~np.isin(columns.index, refused)])
         return outcome
 
     def _codes(self, columns: Columns) -> tuple[Ints, Mask]:
@@ -257,7 +264,7 @@ class Once:
         while held > _MOST_REMEMBERED:
             held -= len(self._accepted.popleft()[1])
         has_many = 2 * len(self._keys) >= _MOST_SERIES or 2 * self._key_bytes >= _MOST_KEY_BYTES
-        if has_many and not self._accepted and not self._active:
+        if has_many and not (self._accepted or self._active or self._under_way):
             self._numbers, self._keys, self._key_bytes = {}, [], 0
             self._newest = np.empty(0, np.int64)
 

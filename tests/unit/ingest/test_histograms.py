@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from cancelling import give_up
 from nowline.errors import NowlineError
 from nowline.ingest import histograms
 from nowline.ingest.histograms import Otlp
@@ -202,3 +203,20 @@ async def test_how_far_totals_came_takes_no_more_than_it_may(door: Door) -> None
     for name in ("m39", "m0"):  # The newest is known, the oldest is not any more.
         await otlp.accept(decoded(histogram(name, point(NOW - 20, LONG_AGO, **again))))
         assert len(await door.values()) == 5001
+
+
+async def test_who_gives_up_wherever_that_is_counts_once(door: Door) -> None:
+    await door.send(reached(NOW - 5000, 0, 0, 0))
+    count = waits = 0
+    is_given_up = True
+    while is_given_up:
+        count += 1
+        sent = decoded(reached(NOW - 5000 + count, count, 0, 0, total=5 * count))
+        is_given_up = await give_up(door.otlp.accept(sent), waits)
+        if waits % 2:
+            await door.otlp.accept(sent)
+        waits += 1
+    count += 1
+    await door.send(reached(NOW, count, 0, 0, total=5 * count))
+    assert waits > 1
+    assert len(await door.values()) == count

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import once_world
+from cancelling import give_up
 from nowline.errors import Code, NowlineError
 from nowline.ingest import repeated_rows
 from nowline.ingest.columns import Columns, Label
@@ -154,6 +155,20 @@ async def test_a_series_that_is_refused_is_not_remembered(
     assert (await world.send(("x" * 300, NOW))).accepted == 0
     for accepted in (3, 0):
         assert (await world.send(*SENT)).accepted == accepted
+
+
+@pytest.mark.parametrize("is_known", [False, True])
+async def test_who_gives_up_wherever_that_is_may_send_again(world: World, is_known: bool) -> None:
+    if is_known:
+        await world.send(("a", NOW + 1), ("b", NOW + 1))
+        await world.put_away()
+    waits = 0
+    while await give_up(world.send(("a", NOW - waits), ("b", NOW - waits)), waits):
+        await world.send(("a", NOW - waits), ("b", NOW - waits))
+        waits += 1
+    assert waits > 0
+    expected = [(name, NOW - at) for name in "ab" for at in range(-1 * is_known, waits + 1)]
+    assert await world.rows() == sorted(expected)
 
 
 rows = st.tuples(st.sampled_from("abc"), st.integers(NOW - 3, NOW + 3))
