@@ -18,11 +18,12 @@ from nowline.ingest import otlp_messages as shape
 from nowline.ingest.buckets import MOST_COUNT, Buckets, explicit, exponential
 from nowline.ingest.columns import Columns, Label, Rejected
 from nowline.ingest.otlp_tags import Form, attributes, point_tags, source_tags
-from nowline.ingest.rows import refuse
+from nowline.ingest.rows import LabelRoom, refuse
 from nowline.model.query import MINUTE_MS
 from nowline.model.series import MetricType
 
 _Histogram = shape.HistogramDataPoint | shape.ExponentialHistogramDataPoint
+_Series = tuple[str, MetricType, tuple[tuple[str, str], ...]]
 _Point = shape.NumberDataPoint | shape.SummaryDataPoint | _Histogram
 _DELTA, _CUMULATIVE = 1, 2
 _NO_VALUE = 1
@@ -77,7 +78,7 @@ class Decoded:
     names: list[str]
 
 
-def decode(request: shape.Request, form: Form, now_ms: int) -> Decoded:
+def decode(request: shape.Request, form: Form, now_ms: int, size: int) -> Decoded:
     """The rows and histograms of a request.
 
     A running total whose source started a short time ago began with 0 then, and that is a row
@@ -87,8 +88,12 @@ def decode(request: shape.Request, form: Form, now_ms: int) -> Decoded:
         request: As it was sent, in either form.
         form: Tells what is there in that form.
         now_ms: When it was received, epoch milliseconds.
+        size: How many bytes it has.
+
+    Raises:
+        NowlineError: As `rows.refuse` and `rows.LabelRoom`.
     """
-    walk = _Walk(form, now_ms)
+    walk = _Walk(form, now_ms, LabelRoom(size))
     for of_resource in request.resource_metrics:
         for of_scope in of_resource.scope_metrics:
             walk.source = source_tags(of_resource.resource, of_scope.scope, form)
@@ -103,7 +108,9 @@ class _Walk:
 
     form: Form
     now_ms: int
+    room: LabelRoom
     source: dict[str, str] = field(default_factory=dict)
+    places: dict[_Series, int] = field(default_factory=dict)
     labels: list[Label] = field(default_factory=list)
     label: list[int] = field(default_factory=list)
     time: list[int] = field(default_factory=list)
@@ -162,8 +169,8 @@ class _Walk:
             self._number(name, point, kind=MetricType.GAUGE)
 
     def _number(self, name: str, point: shape.NumberDataPoint, *, kind: MetricType) -> None:
-        label = Label(name, kind, self._tags(point))
-        self._add(label, point, _value_of(point, self.form))
+        place = self._place(name, kind, self._tags(point))
+        self._add(place, point, _value_of(point, self.form))
 
     def _summary(self, name: str, point: shape.SummaryDataPoint) -> None:
         """Quantiles are levels with a tag, count and sum are running totals of their own."""
@@ -174,11 +181,11 @@ class _Walk:
         for each in point.quantile_values:
             if not math.isfinite(each.value):
                 continue  # There was nothing to observe.
-            label = Label(name, MetricType.GAUGE, tags | {"quantile": f"{each.quantile:g}"})
-            self._add(label, point, each.value)
+            of_quantile = tags | {"quantile": f"{each.quantile:g}"}
+            self._add(self._place(name, MetricType.GAUGE, of_quantile), point, each.value)
         totals = {f"{name}_count": count, f"{name}_sum": point.sum}
         for total, value in totals.items():
-            self._add(Label(total, MetricType.CUMULATIVE, tags), point, value)
+            self._add(self._place(total, MetricType.CUMULATIVE, tags), point, value)
 
     def _classic(self, name: str, point: shape.HistogramDataPoint, *, of: shape.Histogram) -> None:
         # Without bounds there is one bucket, whose count may be left out.
@@ -205,9 +212,10 @@ class _Walk:
         if made.total != point.count:
             raise ValueError(f"count: is {point.count}, but {made.total} are in the buckets")
         low, high = self._given(point, "min"), self._given(point, "max")
+        place = self._place(name, MetricType.DISTRIBUTION, self._tags(point))
         self.histograms.append(
             HistogramPoint(
-                Label(name, MetricType.DISTRIBUTION, self._tags(point)),
+                self.labels[place],
                 len(self.names) - 1,
                 _ms(point.time_unix_nano),
                 _ms(point.start_time_unix_nano),
@@ -232,13 +240,21 @@ class _Walk:
     def _tags(self, point: _Point) -> dict[str, str]:
         return point_tags(self.source, attributes(point.attributes, self.form))
 
-    def _add(self, label: Label, point: _Point, value: float) -> None:
+    def _place(self, name: str, kind: MetricType, tags: dict[str, str]) -> int:
+        """The place of a label: points of one series share it."""
+        series = name, kind, tuple(tags.items())
+        place = self.places.get(series)
+        if place is None:
+            self.room.take(len(name) + sum(len(key) + len(text) for key, text in tags.items()))
+            place = self.places[series] = len(self.labels)
+            self.labels.append(Label(name, kind, tags))
+        return place
+
+    def _add(self, place: int, point: _Point, value: float) -> None:
         if not math.isfinite(value):
             raise ValueError(_NOT_FINITE)
-        place = len(self.labels)
-        self.labels.append(label)
         time = _ms(point.time_unix_nano)
-        if label.type is MetricType.CUMULATIVE and self._is_new(point):
+        if self.labels[place].type is MetricType.CUMULATIVE and self._is_new(point):
             # Both may be in the same millisecond.
             self._row(place, min(_ms(point.start_time_unix_nano), time - 1), 0.0)
         self._row(place, time, value)

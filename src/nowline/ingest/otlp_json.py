@@ -25,11 +25,11 @@ class OtlpJson:
         """The rows and histograms of a request that was received now.
 
         Raises:
-            NowlineError: INVALID when the body is none; as `rows.check_rows`.
+            NowlineError: INVALID when the body is none; as `rows.check_rows` and `otlp.decode`.
         """
         check_rows(body, b"{")
         try:
-            return decode(_decoder.decode(body), self, now_ms)
+            return decode(_decoder.decode(body), self, now_ms, len(body))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             detail = f"The body cannot be read as an OTLP request in JSON: {error}."
             raise NowlineError(Code.INVALID, detail) from error

@@ -24,7 +24,7 @@ class OtlpProtobuf:
         """The rows and histograms of a request that was received now.
 
         Raises:
-            NowlineError: INVALID when the body is none; as `rows.check_messages`.
+            NowlineError: INVALID when the body is none; as `rows.check_messages` and `otlp.decode`.
         """
         check_messages(body)
         try:
@@ -33,7 +33,7 @@ class OtlpProtobuf:
             detail = "The body cannot be read as an ExportMetricsServiceRequest."
             raise NowlineError(Code.INVALID, detail) from error
         # It has the attributes of a `Request`.
-        return decode(cast("Request", request), self, now_ms)
+        return decode(cast("Request", request), self, now_ms, len(body))
 
     def encode(self, rejected: int, message: str) -> bytes:
         """The answer: how many data points were refused, and why."""

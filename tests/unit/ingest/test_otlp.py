@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nowline.errors import Code, NowlineError
+from nowline.ingest import rows as limits
 from nowline.ingest.columns import Label
 from nowline.ingest.otlp import Decoded
 from nowline.ingest.otlp_json import OtlpJson
@@ -362,3 +363,26 @@ def test_any_json_is_read_or_refused(metrics: list[Any]) -> None:
 def test_any_bytes_are_read_or_refused(body: bytes) -> None:
     with contextlib.suppress(NowlineError):
         OtlpProtobuf().decode(body, NOW)
+
+
+def of_long_source(*metrics: Json) -> Json:
+    """A request whose resource has tags of 8,000 bytes."""
+    names = ("service.name", "service.version", "host.name", "k8s.pod.name")
+    return request(*metrics, resource=attributes(**dict.fromkeys(names, "v" * 2000)))
+
+
+def test_points_of_one_series_have_their_tags_once() -> None:
+    points = [point(NOW - at, asInt="1") for at in range(100)]
+    found = both(of_long_source(gauge("m", *points)))
+    assert len(found.columns.labels) == 1
+    assert len(rows(found)) == 100
+
+
+def test_tags_that_many_series_share_are_only_so_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "_LEAST_ROOM_BYTES", 1 << 20)
+    sent = of_long_source(*(gauge(f"m{at}", point(NOW, asInt="1")) for at in range(500)))
+    forms = (OtlpJson(), json.dumps(sent).encode()), (OtlpProtobuf(), to_protobuf(sent))
+    for form, body in forms:
+        with pytest.raises(NowlineError) as caught:
+            form.decode(body, NOW)
+        assert caught.value.code is Code.TOO_LARGE
