@@ -20,7 +20,8 @@ Told: TypeAlias = Outcome | Exception
 Tell: TypeAlias = Callable[[Told], None]
 
 _MOST_ROWS = 256
-_MOST_TOGETHER = 1024
+# All their rows are fewer than may be refused of one batch.
+_MOST_TOGETHER = 256
 
 log = logging.getLogger(__name__)
 

@@ -242,7 +242,7 @@ def _read_metadata(columns: Columns, rows: Sequence[_Row]) -> None:
             known[row.name, raw] = _merge_metadata(merged.setdefault(row.name, {}), raw)
         fault = known[row.name, raw]
         if fault:
-            columns.rejected.append(Rejected(int(columns.index[at]), fault))
+            refuse(columns.rejected, Rejected(int(columns.index[at]), fault))
             columns.label[at] = -1
     columns.metadata.update(
         {name: msgspec.json.encode(described) for name, described in merged.items() if described}
@@ -281,7 +281,7 @@ def _without(columns: Columns, bad: dict[int, str]) -> Columns:
         label = int(columns.label[at])
         if label >= 0:
             reason = bad.get(label, "time: must be RFC 3339 with a zone, or epoch milliseconds")
-            columns.rejected.append(Rejected(int(columns.index[at]), reason))
+            refuse(columns.rejected, Rejected(int(columns.index[at]), reason))
     keep = ~wrong
     return Columns(
         columns.labels,

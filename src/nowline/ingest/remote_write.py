@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from nowline.errors import Code, NowlineError
 from nowline.ingest import prometheus_wire as wire
 from nowline.ingest.columns import Columns, Label, Rejected
-from nowline.ingest.rows import check_messages
+from nowline.ingest.rows import check_messages, check_rejected, refuse, refuse_each
 from nowline.model.partials import Floats, Ints
 from nowline.model.series import MetricType
 
@@ -77,7 +77,8 @@ class RemoteWriteDecoder:
         rows. What the request says of metrics is told with their next samples.
 
         Raises:
-            NowlineError: INVALID when the body is no WriteRequest; as `rows.check_messages`.
+            NowlineError: INVALID when the body is no WriteRequest; as `rows.check_messages`
+                and `rows.check_rejected`.
         """
         check_messages(body)
         try:
@@ -175,7 +176,8 @@ class RemoteWriteDecoder:
         try:
             place = self._place_of_labels(tuple(series.labels))
         except ValueError as error:
-            rows.rejected += [Rejected(first + at, str(error)) for at in range(count)]
+            for at in range(count):
+                refuse(rows.rejected, Rejected(first + at, str(error)))
             return count
         for at, sample in enumerate(samples):
             rows.label.append(place)
@@ -183,7 +185,7 @@ class RemoteWriteDecoder:
             rows.value.append(sample.value)
             rows.index.append(first + at)
         for at in range(len(samples), count):
-            rows.rejected.append(Rejected(first + at, _NATIVE))
+            refuse(rows.rejected, Rejected(first + at, _NATIVE))
         return count
 
     def _describe(self, metadata: Iterable[bytes]) -> None:
@@ -291,13 +293,14 @@ def _checked(columns: Columns) -> Columns:
     if finite.all():
         return columns
     is_stale = columns.value.view(np.uint64) == _STALE_BITS
-    refused = columns.index[~finite & ~is_stale].tolist()
-    rejected = [Rejected(index, "value: must be a finite number") for index in refused]
+    rejected = list(columns.rejected)
+    refuse_each(rejected, columns.index[~finite & ~is_stale], "value: must be a finite number")
+    check_rejected(rejected)
     return Columns(
         columns.labels,
         columns.label[finite],
         columns.time[finite],
         columns.value[finite],
         columns.index[finite],
-        columns.rejected + rejected,
+        rejected,
     )

@@ -11,6 +11,7 @@ from msgspec import Raw
 from nowline.errors import Code, FieldError, NowlineError
 from nowline.ingest.columns import Rejected
 from nowline.ingest.faults import UNDECODABLE, reason_of
+from nowline.model.partials import Ints
 
 T = TypeVar("T")
 Row: TypeAlias = tuple[int, bytes | Raw]
@@ -143,16 +144,27 @@ class LabelRoom:
 
 
 def refuse(rejected: list[Rejected], row: Rejected) -> None:
-    """Add a bad row to those of its batch.
+    """Add a bad row to those of its batch; raises as `check_rejected`."""
+    rejected.append(row)
+    check_rejected(rejected)
+
+
+def refuse_each(rejected: list[Rejected], indices: Ints, error: str) -> None:
+    """Add bad rows, by their places, as far as they can be told one by one, and one more."""
+    some = indices[: MOST_REJECTED + 1].tolist()
+    rejected.extend(Rejected(index, error) for index in some)
+
+
+def check_rejected(rejected: Sequence[Rejected]) -> None:
+    """Refuse a batch with more bad rows than can be told one by one.
 
     Raises:
         NowlineError: INVALID: there are so many that nothing of the batch is taken in.
     """
-    if len(rejected) >= MOST_REJECTED:
+    if len(rejected) > MOST_REJECTED:
         detail = f"Over {MOST_REJECTED:,} rows are wrong, so nothing of the batch was taken in."
         errors = tuple(FieldError(each.error, index=each.index) for each in rejected[:100])
         raise NowlineError(Code.INVALID, detail, errors=errors)
-    rejected.append(row)
 
 
 def decoded(

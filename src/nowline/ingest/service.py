@@ -13,6 +13,7 @@ from nowline.bus.base import Log
 from nowline.clock import Clock
 from nowline.ingest.columns import PART_SHIFT, Columns, Label, Rejected
 from nowline.ingest.refusals import Refusals
+from nowline.ingest.rows import MOST_REJECTED, check_rejected, refuse_each
 from nowline.model.batch import Batch
 from nowline.model.event import Happened
 from nowline.model.query import MOST_AHEAD_MS
@@ -62,11 +63,13 @@ class Ingest:
         """Keep the good rows, name the bad ones; returns when the good ones are durable.
 
         Raises:
-            NowlineError: DISK_FULL or UNAVAILABLE when the log cannot take them.
+            NowlineError: DISK_FULL or UNAVAILABLE when the log cannot take them; as
+                `rows.check_rejected`.
         """
         now = self._clock.now_ms()
         rejected = list(columns.rejected)
         good = self._good(columns, now, rejected)
+        check_rejected(rejected)
         await self._append(good, now)
         return self._count(len(good.label), rejected)
 
@@ -143,8 +146,8 @@ class Ingest:
         bad = np.isin(columns.label, [at for at, fault in of.items() if fault])
         # Many rows may come from one point of the batch.
         indices, first = np.unique(columns.index[bad], return_index=True)
-        label = columns.label[bad][first]
-        for index, at in zip(indices.tolist(), label.tolist(), strict=True):
+        label = columns.label[bad][first[: MOST_REJECTED + 1]]
+        for index, at in zip(indices[: MOST_REJECTED + 1].tolist(), label.tolist(), strict=True):
             rejected.append(Rejected(index, str(of[at])))
         return columns.where(~bad)
 
@@ -197,8 +200,7 @@ class Ingest:
 def _reject(
     columns: Columns, chosen: NDArray[np.bool_], error: str, rejected: list[Rejected]
 ) -> None:
-    indices = np.unique(columns.index[chosen]).tolist()
-    rejected.extend(Rejected(index, error) for index in indices)
+    refuse_each(rejected, np.unique(columns.index[chosen]), error)
 
 
 def _columns(points: Sequence[Point], now_ms: int) -> Columns:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -14,6 +16,7 @@ from nowline.ingest.otlp_protobuf import OtlpProtobuf
 from nowline.ingest.refusals import REASONS, Refusals, category_of
 from nowline.ingest.remote_write import RemoteWriteDecoder
 from nowline.ingest.rows import MOST_MESSAGES, MOST_REJECTED, MOST_ROWS
+from remote_writing import label, part, sample
 
 
 @pytest.mark.parametrize(
@@ -74,6 +77,20 @@ def test_messages_are_limited_whatever_they_are(tag: bytes) -> None:
     for decode in (RemoteWriteDecoder().decode, lambda body: OtlpProtobuf().decode(body, 0)):
         with pytest.raises(NowlineError, match="Send smaller batches"):
             decode(body)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        part(1, label("__name__", "a") + sample(math.nan, 0) * (MOST_REJECTED + 1)),
+        part(1, label("__name__", "") + sample(1, 0) * (MOST_REJECTED + 1)),
+        part(1, label("__name__", "a") + part(4, b"") * (MOST_REJECTED + 1)),
+    ],
+    ids=["no number", "no name", "native histograms"],
+)
+def test_samples_are_limited_as_rows_are(body: bytes) -> None:
+    with pytest.raises(NowlineError, match="nothing of the batch was taken in"):
+        RemoteWriteDecoder().decode(body)
 
 
 def test_data_points_are_limited_as_rows_are() -> None:

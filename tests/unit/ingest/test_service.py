@@ -13,7 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nowline.bus.embedded import EmbeddedLog
+from nowline.errors import Code, NowlineError
 from nowline.ingest.json import decode_json
+from nowline.ingest.rows import MOST_REJECTED
 from nowline.ingest.service import Ingest, Outcome
 from nowline.model.batch import Batch
 from nowline.model.series import MetricType, Point, SeriesKey
@@ -58,6 +60,23 @@ async def door(tmp_path: Path) -> AsyncIterator[Door]:
 
 def row(name: str = "a", **fields: object) -> dict[str, object]:
     return {"name": name, "value": 1, **fields}
+
+
+@pytest.mark.parametrize(
+    "bad", [{"name": ""}, {"time": 1}, {"time": 1e300}, {"type": "counter"}, {"metadata": [0]}]
+)
+async def test_very_many_bad_rows_are_not_told_one_by_one(
+    door: Door, bad: dict[str, object]
+) -> None:
+    await door.accept(row())
+    wrong = {**row(), **bad}
+    rows = [wrong] * MOST_REJECTED
+    assert len((await door.accept(*rows, row())).rejected) == MOST_REJECTED
+    with pytest.raises(NowlineError) as caught:
+        await door.accept(*rows, wrong, row())
+    assert caught.value.code is Code.INVALID
+    assert len(caught.value.errors) == 100
+    assert len(await door.rows()) == 2
 
 
 async def test_a_row_is_in_the_log_when_it_is_accepted(door: Door) -> None:
