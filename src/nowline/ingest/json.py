@@ -23,6 +23,7 @@ from nowline.ingest.rules import MOST_TAGS, tags_fault
 from nowline.model.moment import epoch_ms
 from nowline.model.partials import Ints
 from nowline.model.series import MetricType
+from nowline.store.catalogue import MOST_METADATA_BYTES
 
 _NOTHING = Raw(b"")
 _MOST_NESTED = 16
@@ -251,6 +252,8 @@ def _read_metadata(columns: Columns, rows: Sequence[_Row]) -> None:
 
 def _merge_metadata(into: dict[str, object], raw: bytes) -> str | None:
     """Add what the raw object says; what is wrong with it, None if nothing is."""
+    if len(raw) > MOST_METADATA_BYTES:
+        return f"metadata: is {len(raw)} bytes long; the limit is {MOST_METADATA_BYTES}"
     try:
         described = _object.decode(raw)
     except UNDECODABLE as error:

@@ -27,6 +27,8 @@ from nowline.model.series import MetricType, SeriesKey
 from nowline.store.selections import Selections
 from nowline.store.tags import INCREASE, OVERFLOW, TagColumns, companion_key, sample_key
 
+MOST_METADATA_BYTES = 16 << 10
+"""How long the description of a metric may be as JSON; what would make it longer is left out."""
 _NEVER = 1 << 62
 
 
@@ -376,9 +378,12 @@ class Catalogue:
     def _describe(self, metadata: Mapping[str, bytes]) -> None:
         for name, raw in metadata.items():
             metric = self.metrics.get(name)
-            described = msgspec.json.decode(raw, type=dict[str, object])
-            if metric and metric.metadata != metric.metadata | described:
-                metric.metadata = metric.metadata | described
+            if metric is None or len(raw) > MOST_METADATA_BYTES:
+                continue
+            described = metric.metadata | msgspec.json.decode(raw, type=dict[str, object])
+            is_short = len(msgspec.json.encode(described)) <= MOST_METADATA_BYTES
+            if is_short and metric.metadata != described:
+                metric.metadata = described
                 self._change(metric)
 
     def _change(self, metric: Metric) -> None:

@@ -302,3 +302,12 @@ def test_a_line_is_a_row_of_its_own(body: bytes, good: list[int], refused: list[
     columns = decode_ndjson(body, NOW)
     assert columns.index.tolist() == good
     assert [row.index for row in columns.rejected] == refused
+
+
+def test_a_description_that_is_too_long_refuses_its_row() -> None:
+    long = {"name": "a", "value": 1, "metadata": {"help": "x" * (16 << 10)}}
+    columns = decode_json(json.dumps([long, {"name": "b", "value": 2}]).encode(), NOW)
+    assert [row.error for row in columns.rejected] == [
+        "metadata: is 16396 bytes long; the limit is 16384"
+    ]
+    assert columns.index.tolist() == [1]

@@ -132,6 +132,17 @@ def test_first_and_last_seen_are_of_the_rows() -> None:
     assert (catalogue.metrics["a"].first_seen, catalogue.metrics["a"].last_seen) == (1, 500)
 
 
+def test_metadata_adds_up_to_so_much_only() -> None:
+    catalogue = Catalogue()
+    for number in range(100):
+        catalogue.resolve(batch(("a", {}), metadata={"a": {f"k{number}": "x" * 1000}}))
+    catalogue.resolve(batch(("a", {}), metadata={"a": {"huge": "x" * 20_000}}))
+    described = catalogue.metrics["a"].metadata
+    assert list(described) == [f"k{number}" for number in range(16)]
+    catalogue.resolve(batch(("a", {}), metadata={"a": {"k0": "s"}}))
+    assert catalogue.metrics["a"].metadata == described | {"k0": "s"}
+
+
 def test_metadata_adds_up() -> None:
     catalogue = Catalogue()
     catalogue.resolve(batch(("a", {}), metadata={"a": {"unit": "s", "help": "x"}}))
