@@ -27,8 +27,8 @@ MOST_REJECTED = 100_000
 _LEAST_ROOM_BYTES = 16 << 20
 _ROOM_FACTOR = 16
 
-# Fields 1, 2, 5 and 7, of those that have a length (Protocol Buffers, encoding).
-_TAGS = (b"\x0a", b"\x12", b"\x2a", b"\x3a")
+# A message in another is a field of 1 to 12 that has a length (Protocol Buffers, encoding).
+_TAGS = range(1 << 3 | 2, 13 << 3, 1 << 3)
 
 _array = msgspec.json.Decoder(list[Raw])
 _object = msgspec.json.Decoder(dict[str, Raw])
@@ -107,13 +107,13 @@ def check_messages(body: bytes) -> None:
     """Refuse a protobuf body with more messages in it than can be read in reasonable time.
 
     A message of two bytes takes hundreds of them once it is read. How many there are is told by
-    the tags that the repeated fields of metrics have, which may be other bytes too: what is let
-    through is bounded, and what real senders write is far below.
+    the tags that messages in others have, which may be other bytes too: what is let through is
+    bounded, and what real senders write is far below.
 
     Raises:
         NowlineError: TOO_LARGE.
     """
-    if len(body) > MOST_MESSAGES and any(body.count(tag) > MOST_MESSAGES for tag in _TAGS):
+    if len(body) > MOST_MESSAGES and any(_messages(body, tag) > MOST_MESSAGES for tag in _TAGS):
         detail = f"The body may have over {MOST_MESSAGES:,} messages. Send smaller batches."
         raise NowlineError(Code.TOO_LARGE, detail)
 
@@ -141,6 +141,15 @@ class LabelRoom:
         if self._left < 0:
             detail = "The tags are too long for so many series. Send smaller batches."
             raise NowlineError(Code.TOO_LARGE, detail)
+
+
+def _messages(body: bytes, tag: int) -> int:
+    """How many messages may have that tag."""
+    count, high = body.count(tag), tag | 0x80
+    if count + body.count(high) > MOST_MESSAGES:
+        # Parsers take a tag too that is written in more bytes than it needs.
+        count += body.count(bytes([high, 0])) + body.count(bytes([high, 0x80]))
+    return count
 
 
 def refuse(rejected: list[Rejected], row: Rejected) -> None:

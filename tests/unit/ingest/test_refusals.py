@@ -71,7 +71,10 @@ def test_lines_are_limited_as_rows_are() -> None:
         decode_lines(b"x\n" * (MOST_REJECTED + 1), 0)
 
 
-@pytest.mark.parametrize("tag", [b"\x0a", b"\x12", b"\x2a", b"\x3a"])
+TAGS = [b"\x0a", b"\x12", b"\x1a", b"\x22", b"\x2a", b"\x32", b"\x3a", b"\x42", b"\x4a", b"\x62"]
+
+
+@pytest.mark.parametrize("tag", [*TAGS, b"\x8a\x00", b"\xca\x80\x80\x00"])
 def test_messages_are_limited_whatever_they_are(tag: bytes) -> None:
     body = (tag + b"\0") * (MOST_MESSAGES + 1)
     for decode in (RemoteWriteDecoder().decode, lambda body: OtlpProtobuf().decode(body, 0)):
