@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nowline.model import histogram, partials
+from nowline.model import grouping, histogram, partials
 from nowline.model.histogram import Bins
 from nowline.model.partials import Floats, Ints, Partials
 from nowline.query.joining import joined
