@@ -149,6 +149,21 @@ def test_many_at_once_are_answered_in_their_order(wire: Wire, reader: httpx.Clie
     assert counted(reader, "ex.order.v", 6) == 6
 
 
+def test_the_same_head_again_begins_another_request(wire: Wire, reader: httpx.Client) -> None:
+    first, same = (request("/write", b"ex.again v=%d" % n, KEY) for n in (1, 2))
+    longer = request("/write", b"ex.again v=1\r\n\r\nex.again v=2", KEY)
+    other_key = request("/write", b"ex.again v=1", f"{KEY}x")
+    for _ in range(3):
+        assert [wire.ask(each).status for each in (first, same, longer)] == [204] * 3
+        assert wire.ask(other_key).status == 401
+        for piece in (first[:30], first[30:-3], first[-3:] + same + longer[:-1], longer[-1:]):
+            wire.send(piece)
+        assert [wire.answer().status for _ in range(3)] == [204] * 3
+        wire.send(longer[:-4])
+        assert wire.ask(longer[-4:]).status == 204
+    assert counted(reader, "ex.again.v", 30) == 30
+
+
 def test_one_who_leaves_at_once_has_sent_it_all_the_same(
     server: Server, reader: httpx.Client
 ) -> None:

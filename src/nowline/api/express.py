@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Final, TypeAlias
 
@@ -26,6 +27,11 @@ from nowline.model.user import Principal
 
 MOST_BYTES: Final = 16 << 10
 """How long the body of a small request may be."""
+
+_HEAD_END: Final = b"\r\n\r\n"
+# A program sends the same head each time; these few are looked at as a whole.
+_MOST_HEADS: Final = 1024
+_MOST_HEAD_BYTES: Final = 2 << 10
 
 Headers: TypeAlias = Sequence[tuple[bytes, bytes]]
 Reply: TypeAlias = Callable[[bytes, bytes], None]
@@ -64,6 +70,21 @@ class Parcel:
     body: bytes = b""
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A head that was read before.
+
+    Attributes:
+        parcel: What it begins.
+        length: How long the body is.
+        revision: Of the credentials, when it was read.
+    """
+
+    parcel: Parcel
+    length: int
+    revision: int
+
+
 class Express:
     """Answers small requests to the doors.
 
@@ -88,6 +109,32 @@ class Express:
         self._admission = admission
         self._group = group
         self._stats = stats
+        self._heads: dict[bytes, _Known] = {}
+
+    def recall(self, data: bytes) -> Parcel | None:
+        """A whole request whose head is one of those that were read before; else None.
+
+        Args:
+            data: What came in, beginning with a request.
+        """
+        end = data.find(_HEAD_END)
+        known = self._heads.get(data[:end])
+        if known is None or len(data) - end - len(_HEAD_END) != known.length:
+            return None
+        if known.revision != self._auth.revision:
+            del self._heads[data[:end]]
+            return None
+        return replace(known.parcel, body=data[end + len(_HEAD_END) :])
+
+    def remember(self, data: bytes, parcel: Parcel) -> None:
+        """Know the head of a request again, if that is what came in and nothing else."""
+        end = data.find(_HEAD_END)
+        length = len(parcel.body)
+        if not 0 < end <= _MOST_HEAD_BYTES or len(data) - end - len(_HEAD_END) != length:
+            return
+        if len(self._heads) >= _MOST_HEADS:
+            self._heads = {}
+        self._heads[data[:end]] = _Known(replace(parcel, body=b""), length, self._auth.revision)
 
     def parcel(self, target: bytes, headers: Headers) -> Parcel | None:
         """A POST with these headers as a small request; None if it has to take the long way.
@@ -137,7 +184,8 @@ class Express:
         """Status, head and body of the answer."""
         status, headers, body = _answered(parcel.door, told)
         secured = self._doors[parcel.route.encode()][2]
-        return status, _head(status, headers, len(body)) + secured, body
+        head = _head(status, tuple(headers.items()), len(body))
+        return status, head + secured, body
 
 
 def _answered(door: Door, told: Told) -> tuple[int, Mapping[str, str], bytes]:
@@ -156,9 +204,11 @@ def _secured(path: str) -> bytes:
     return b"".join(b"%b: %b\r\n" % each for each in headers)
 
 
-def _head(status: int, headers: Mapping[str, str], length: int) -> bytes:
+# Most answers are the same.
+@lru_cache(128)
+def _head(status: int, headers: tuple[tuple[str, str], ...], length: int) -> bytes:
     lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}"]
-    lines += [f"{name}: {value}" for name, value in headers.items()]
+    lines += [f"{name}: {value}" for name, value in headers]
     if status != HTTPStatus.NO_CONTENT:  # RFC 9110, section 8.6
         lines.append(f"content-length: {length}")
     return "".join(f"{line}\r\n" for line in lines).encode("latin-1")

@@ -47,9 +47,10 @@ def _precision(query: bytes) -> str:
 def _answer(outcome: Outcome) -> Answer:
     if outcome.rejected:
         raise _refusal(outcome)
-    return Answer(HTTPStatus.NO_CONTENT)
+    return _KEPT
 
 
+_KEPT = Answer(HTTPStatus.NO_CONTENT)
 WRITE = Door(_decode, _answer)
 
 

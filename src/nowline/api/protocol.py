@@ -19,6 +19,7 @@ _OVERRIDDEN: Final = (
     "connection_lost",
     "data_received",
     "on_body",
+    "on_message_begin",
     "on_headers_complete",
     "on_message_complete",
     "on_response_complete",
@@ -48,10 +49,18 @@ class Protocol(HttpToolsProtocol):
         self._express = express
         self._parcel: Parcel | None = None
         self._patience: asyncio.TimerHandle | None = None
+        self._is_between = True
+        self._data = b""
 
     def data_received(self, data: bytes) -> None:
         """Read on; what is there of a small request may wait a moment for the rest."""
+        if self._is_between and self._is_idle() and (parcel := self._express.recall(data)):
+            self._unset_keepalive_if_required()
+            self._take(parcel)
+            return
+        self._data = data if self._is_between else b""
         super().data_received(data)
+        self._data = b""
         if self._parcel is not None and self._patience is None:
             self._patience = self.loop.call_later(_PATIENCE_S, self._go_the_long_way)
 
@@ -59,6 +68,11 @@ class Protocol(HttpToolsProtocol):
         """Forget what was being read."""
         self._take_parcel()
         super().connection_lost(exc)
+
+    def on_message_begin(self) -> None:
+        """Note that what comes in next is not the beginning of a request."""
+        self._is_between = False
+        super().on_message_begin()
 
     def on_headers_complete(self) -> None:
         """Decide which way the request takes."""
@@ -76,10 +90,15 @@ class Protocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """Take in a small request."""
+        self._is_between = True
         parcel = self._take_parcel()
         if parcel is None:
             super().on_message_complete()
             return
+        self._express.remember(self._data, parcel)
+        self._take(parcel)
+
+    def _take(self, parcel: Parcel) -> None:
         pending = _Pending()
         # uvicorn asks no more of it.
         self.cycle = cast("RequestResponseCycle", pending)
@@ -87,15 +106,17 @@ class Protocol(HttpToolsProtocol):
 
     def _is_plain(self) -> bool:
         """Whether it is a POST on a connection that waits for nothing else, and stays open."""
-        is_idle = self.cycle is None or self.cycle.response_complete
         return (
-            is_idle
-            and not self.flow.write_paused
+            self._is_idle()
             and self.parser.get_method() == b"POST"
             and self.parser.get_http_version() == "1.1"
             and self.parser.should_keep_alive()
             and not self.parser.should_upgrade()
         )
+
+    def _is_idle(self) -> bool:
+        is_answered = self.cycle is None or self.cycle.response_complete
+        return is_answered and not self.flow.write_paused
 
     def _take_parcel(self) -> Parcel | None:
         parcel, self._parcel = self._parcel, None

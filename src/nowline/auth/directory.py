@@ -29,6 +29,9 @@ class Directory:
         documents: Where the accounts are.
         start_key: An API key with the scope `ingest` that exists beside the stored ones.
         now_ms: When the start key came to be, in epoch milliseconds.
+
+    Attributes:
+        revision: Another number whenever something here may have changed.
     """
 
     def __init__(self, documents: Documents, *, start_key: str | None, now_ms: int) -> None:
@@ -36,7 +39,7 @@ class Directory:
         self._start_keys = _start_keys(start_key, now_ms)
         self._held = Held("", {}, {})
         self._sessions: dict[str, Session] = {}
-        self._revocations = 0
+        self.revision = 0
         self._lock = asyncio.Lock()
         self._callbacks: list[Callable[[str], None]] = []
 
@@ -79,11 +82,11 @@ class Directory:
         # One that seems to have expired may have been refreshed by another process.
         if found is not None and found.expires_at > now_ms:
             return found
-        revocations = self._revocations
+        revision = self.revision
         async with self._documents.read() as connection:
             found = await accounts.find_session(connection, session_id)
         # Read before a revocation, it must not come back after it.
-        if found is not None and revocations == self._revocations:
+        if found is not None and revision == self.revision:
             self.remember(found)
         return found
 
@@ -96,7 +99,7 @@ class Directory:
 
     def forget(self, session_id: str) -> None:
         """Drop a session that was just revoked, and tell."""
-        self._revocations += 1
+        self.revision += 1
         self._sessions.pop(session_id, None)
         self._tell([session_id])
 
@@ -116,7 +119,7 @@ class Directory:
                 alive = await accounts.live_sessions(connection, asked)
             lost = [*_lost(self._held, held), *(each for each in asked if each not in alive)]
             self._held = held
-            self._revocations += 1
+            self.revision += 1
             for session_id in set(asked) - alive:
                 self._sessions.pop(session_id, None)
             self._tell(lost)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from enum import Enum, auto
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from nowline.errors import Code
 from nowline.model.user import Role, Scope
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from nowline.model.user import Principal
 
 
@@ -51,7 +50,9 @@ def scopes_of_role(role: Role) -> frozenset[Scope]:
     return _ROLE_SCOPES[role]
 
 
-def scopes_of_key(scopes: Iterable[Scope]) -> frozenset[Scope]:
+# Asked with every request of a key.
+@lru_cache
+def scopes_of_key(scopes: frozenset[Scope]) -> frozenset[Scope]:
     """What a key with these scopes may do: `write` reads too, as an editor does."""
     return frozenset[Scope]().union(*(_KEY_SCOPES[scope] for scope in scopes))
 

@@ -101,6 +101,11 @@ class Auth:
         session_id = self._tokens.session_id(credential, self._clock.now_ms())
         return await self._session_principal(session_id)
 
+    @property
+    def revision(self) -> int:
+        """Another number whenever a credential may stand for something else than before."""
+        return self._directory.revision
+
     def known_key(self, authorization: str) -> Principal | None:
         """Who an `Authorization` header stands for, if that is an API key that was met before.
 
