@@ -32,6 +32,7 @@ from bench.writing import (
     started,
 )
 
+_PARTS = ("batches", "singles", "steady")
 _POINTS = 5_000_000
 _QUICK_POINTS = 1_000_000
 # So many points in batches to one that is sent alone.
@@ -42,6 +43,8 @@ _POLL_S = 0.02
 _PATIENCE_S = 120
 # Longer than any contender keeps what it has acknowledged from its disk.
 _SETTLE_S = 6
+# Of an hour that is ten minutes: all that is kept for minutes is there.
+_EARLY = 6
 _STEADY_S, _STEADY_A_REQUEST, _STEADY_A_SECOND = 20, 1_000, 10_000
 
 
@@ -59,18 +62,27 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, help="of the steady rate")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--alone", action="store_true", help="without the peers")
+    parser.add_argument("--only", choices=_PARTS, help="one part of it; kept apart")
     asked = parser.parse_args()
     points = asked.points or (_QUICK_POINTS if asked.quick else _POINTS)
     chosen = contenders(with_peers=not asked.alone)
     steady_s = asked.seconds or (5 if asked.quick else _STEADY_S)
-    uvloop.run(_main(chosen, points, steady_s))
+    parts = [asked.only] if asked.only else _PARTS
+    rows = uvloop.run(_main(chosen, parts, points, steady_s))
+    report(f"ingest_{asked.only}" if asked.only else "ingest", rows)
 
 
-async def _main(chosen: Sequence[Contender], points: int, steady_s: int) -> None:
-    rows = [await _batches(contender, points) for contender in chosen]
-    rows += [await _singles(contender, points // _SINGLE_SHARE) for contender in chosen]
-    rows.append(await _steady(chosen[0], steady_s))
-    report("ingest", rows)
+async def _main(
+    chosen: Sequence[Contender], parts: Sequence[str], points: int, steady_s: int
+) -> list[Row]:
+    rows: list[Row] = []
+    if "batches" in parts:
+        rows += [await _batches(contender, points) for contender in chosen]
+    if "singles" in parts:
+        rows += [await _singles(contender, points // _SINGLE_SHARE) for contender in chosen]
+    if "steady" in parts:
+        rows.append(await _steady(chosen[0], steady_s))
+    return rows
 
 
 async def _batches(contender: Contender, points: int) -> Row:
@@ -114,8 +126,10 @@ async def _steady(contender: Contender, seconds: int) -> Row:
     async with started(contender) as running:
         connection = await Connection.open(running.url, running.headers)
         before, began = running.usage.cpu_s(), time.perf_counter()
-        sent = Sent()
-        for n in range(round(seconds / pause_s)):
+        sent, requests, early_mb = Sent(), round(seconds / pause_s), 0.0
+        for n in range(requests):
+            if n == requests // _EARLY:
+                early_mb = running.usage.memory_mb()
             (chunk,) = chunks(1, 1, int(time.time() * 1000))
             (body,) = contender.form.batches(chunk)
             sent.seconds.append(await _post(connection, contender, body))
@@ -126,6 +140,8 @@ async def _steady(contender: Contender, seconds: int) -> Row:
         return _row(contender, "10,000 points/s steady", sent, count) | {
             "cpu_percent_of_a_core": round(100 * cpu_s / sent.wall_s, 1),
             "cpu_s_per_million": round(cpu_s / count * 1e6, 2),
+            "memory_mb_after_a_sixth": early_mb,
+            "memory_mb_at_the_end": running.usage.memory_mb(),
         }
 
 

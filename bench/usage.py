@@ -23,6 +23,10 @@ class Usage:
         used = self.process.cpu_times()
         return float(used.user + used.system)
 
+    def memory_mb(self) -> float:
+        """Its resident memory."""
+        return round(self.process.memory_info().rss / 1e6, 1)
+
     def peak_mb(self) -> float:
         """The most memory that it had resident since `forget_peak`."""
         found = _PEAK.search(self._proc("status").read_text())
