@@ -1,4 +1,4 @@
-"""Check that the one wheel in a folder carries the built page, and say its name and size."""
+"""Check that the one wheel in a folder carries the built page, and say what it is."""
 
 from __future__ import annotations
 
@@ -7,14 +7,18 @@ import zipfile
 from pathlib import Path
 
 PAGE = "nowline/api/page/index.html"
+SCANNER = "nowline/ingest/_native."
 
 
 def main(folder: Path) -> int:
-    """Print the wheel's name and size; 1 if the page is not in it."""
+    """Print the wheel's name, size and scanner; 1 if the page is not in it."""
     (wheel,) = folder.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
-        has_page = PAGE in archive.namelist()
-    verdict = f"{wheel.stat().st_size / 1e6:.1f} MB" if has_page else f"{PAGE} is missing"
+        names = archive.namelist()
+    has_page = PAGE in names
+    has_scanner = any(name.startswith(SCANNER) and name.endswith((".so", ".pyd")) for name in names)
+    size = f"{wheel.stat().st_size / 1e6:.1f} MB, {'with' if has_scanner else 'no'} native scanner"
+    verdict = size if has_page else f"{PAGE} is missing"
     sys.stdout.write(f"{wheel}: {verdict}\n")
     return 0 if has_page else 1
 

@@ -13,6 +13,7 @@ from asking import accept, counted
 from commands import content, run
 from nowline.bus.base import DeadLetter
 from nowline.bus.logfile import LogFile
+from nowline.ingest import native
 from polling import eventually
 from redis_server import durable_redis, own_redis
 from running import Server
@@ -62,6 +63,7 @@ def test_all_is_well_beside_a_server_and_after_it(data_dir: Path) -> None:
         assert events["oldest"].endswith("-01T00:00:00.000Z")
         assert events["keep_seconds"] == 365 * 86_400
     assert details["events"].endswith("activity.sqlite, sound")
+    assert (details["scanner"] == "is native") is native.IS_BUILT
 
 
 def test_people_get_a_line_a_check_and_a_table(data_dir: Path) -> None:

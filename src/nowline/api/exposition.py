@@ -13,6 +13,7 @@ from prometheus_client.registry import Collector
 
 from nowline.activity.following import ActivityWriter
 from nowline.bus.base import Log
+from nowline.ingest import native
 from nowline.ingest.activity import Activity
 from nowline.ingest.admission import Admission
 from nowline.ingest.repeated_rows import Once
@@ -142,6 +143,7 @@ class Telemetry(Collector):
 
     def _ingest(self) -> Iterator[Metric]:
         taken = self._parts.ingest.taken
+        yield _gauge("nowline_ingest_native", "Whether a native scanner reads.", native.IS_BUILT)
         yield _counter("nowline_ingest_batches", "Batches taken in.", taken.batches)
         yield _counter("nowline_ingest_rows", "Rows made durable.", taken.accepted)
         yield _counter("nowline_ingest_rejected_rows", "Rows refused.", taken.rejected)

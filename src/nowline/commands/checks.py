@@ -18,6 +18,7 @@ from nowline.backup.staging import Sources
 from nowline.bus import logcopy
 from nowline.config import ConfigError, Settings, signing_key
 from nowline.errors import NowlineError
+from nowline.ingest import native
 from nowline.store import activity_inspection, migrations
 
 _OTHERS = 0o077
@@ -165,6 +166,14 @@ def page(_settings: Settings) -> Check:
     except NowlineError as error:
         return Check("page", Status.FAILURE, error.detail)
     return Check("page", Status.OK, "is built")
+
+
+def scanner(_settings: Settings) -> Check:
+    """The native scanner could be built."""
+    if native.IS_BUILT:
+        return Check("scanner", Status.OK, "is native")
+    detail = "is not native, so that bodies take longer to read: install Nowline with a C compiler"
+    return Check("scanner", Status.WARNING, detail)
 
 
 def size(count: int) -> str:

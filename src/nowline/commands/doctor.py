@@ -33,6 +33,7 @@ _ON_THIS_MACHINE = (
     checks.open_files,
     checks.clock,
     checks.page,
+    checks.scanner,
 )
 
 

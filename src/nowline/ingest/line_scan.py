@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 
 from nowline.ingest.columns import Label
@@ -40,9 +41,11 @@ _BEFORE = b"~" * BEFORE
 _AFTER = b"~" * AFTER
 _MOST_TABLE = 1 << 20
 
+FAR_MS = 1 << 53
+"""Beyond any time that is taken in."""
 
-@dataclass(frozen=True, slots=True)
-class Scan:
+
+class Scan(msgspec.Struct, frozen=True, gc=False):
     """What was found in a piece.
 
     Attributes:
@@ -50,7 +53,7 @@ class Scan:
         labels: The distinct labels; no row has `NO_LABEL`.
         line: For each row, its line in the piece.
         label: For each row, the index of its label.
-        time: For each row, its time as it was sent.
+        time: For each row, epoch milliseconds, `FAR_MS` where it is beyond that.
         value: For each row, its value.
         others: Of each line that is to be read alone, its number and text.
     """
@@ -59,17 +62,19 @@ class Scan:
     labels: list[Label]
     line: Ints
     label: Ints
-    time: Words
+    time: Ints
     value: Floats
     others: list[tuple[int, bytes]]
 
 
-def scan(piece: bytes, room: LabelRoom) -> Scan | None:
+def scan(piece: bytes, room: LabelRoom, now_ms: int, digits: int) -> Scan | None:  # noqa: ARG001
     """Read whole lines.
 
     Args:
         piece: The lines; the line end after the last one may be missing.
         room: What the labels are taken from.
+        now_ms: The time of lines without one, all of which are read alone here.
+        digits: How many digits a time has beyond the milliseconds; fewer than none for seconds.
 
     Returns:
         None if a string may go on from one line to the next.
@@ -87,12 +92,24 @@ def scan(piece: bytes, room: LabelRoom) -> Scan | None:
     labelled = np.array([each is not NO_LABEL for each in labels], bool)
     plain[fields.line[~(understood & labelled[label])]] = False
     others = lines.texts(~plain)
-    if any(b'"' in text and has_open_string(text) for _, text in others):
+    if may_go_on(others):
         return None
     keep = slice(None) if plain.all() else plain[fields.line]
     line = fields.line[keep]
-    columns = line, label[keep], time[line], value[keep]
+    columns = line, label[keep], _to_ms(time[line], digits), value[keep]
     return Scan(len(lines.start), labels, *columns, others)
+
+
+def may_go_on(others: list[tuple[int, bytes]]) -> bool:
+    """Whether a string of one of these lines may go on to the next line."""
+    return any(b'"' in text and has_open_string(text) for _, text in others)
+
+
+def _to_ms(time: Words, digits: int) -> Ints:
+    exact = time // np.uint64(10 ** max(digits, 0))
+    times = np.minimum(exact, FAR_MS).astype(np.int64) * 10 ** max(-digits, 0)
+    ms: Ints = np.minimum(times, FAR_MS)
+    return ms
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,17 +1,20 @@
 """InfluxDB line protocol: one point a line, each field of it a metric. Pure.
 
 The field `f` of the measurement `m` is the metric `m.f`, and its field `value` the metric `m`.
-Plain lines, nearly all there are, are read together (`line_scan`), the others one by one
-(`line_grammar`).
+Plain lines, nearly all there are, are read together (by the `native` scanner where it could be
+built, else by `line_scan`), the others one by one (`line_grammar`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import msgspec
 import numpy as np
 
 from nowline.errors import invalid
+from nowline.ingest import line_scan, native
 from nowline.ingest.columns import Columns, Label, Rejected
 from nowline.ingest.line_grammar import (
     MOST_LINE_BYTES,
@@ -20,7 +23,7 @@ from nowline.ingest.line_grammar import (
     label_of,
     read_line,
 )
-from nowline.ingest.line_scan import Scan, scan
+from nowline.ingest.line_scan import FAR_MS, Scan
 from nowline.ingest.rows import LabelRoom, check_count, check_rows, refuse
 from nowline.model.partials import Floats, Ints
 
@@ -29,23 +32,38 @@ _DIGITS = {"ns": 6, "n": 6, "us": 3, "u": 3, "ms": 0, "s": -3}
 PRECISIONS = tuple(_DIGITS)
 # What is read together: small enough for the processor's cache.
 _PIECE = 1 << 20
-_FEW_BYTES = 2 << 10
 # How many strings of one point may have line ends in them.
 _MOST_OPEN = 16
-# Beyond any time that is taken in.
-_FAR_MS = 1 << 53
 
 
-def decode_lines(
-    body: bytes, now_ms: int, precision: str = "ns", *, alone_below: int = _FEW_BYTES
-) -> Columns:
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A way to read plain lines together.
+
+    Attributes:
+        scan: Reads whole lines, given what labels are taken from, the time of lines without one
+            and how many digits times have beyond the milliseconds; None if they can only be read
+            one by one.
+        alone_below: Bodies of fewer bytes are sooner read line by line.
+    """
+
+    scan: Callable[[bytes, LabelRoom, int, int], Scan | None]
+    alone_below: int
+
+
+WITH_NUMPY = Way(line_scan.scan, alone_below=2 << 10)
+NATIVE = Way(native.scan_lines, alone_below=0)
+_BEST = NATIVE if native.IS_BUILT else WITH_NUMPY
+
+
+def decode_lines(body: bytes, now_ms: int, precision: str = "ns", *, way: Way = _BEST) -> Columns:
     """Rows of a body of line protocol; bad lines are rejected by their place.
 
     Args:
         body: The lines; empty ones and comments are passed over.
         now_ms: The time of lines without one.
         precision: What times are counted in, one of `PRECISIONS`.
-        alone_below: Bodies of fewer bytes are read line by line, which is faster for a few.
+        way: How plain lines are read; it changes nothing but the time that takes.
 
     Raises:
         NowlineError: INVALID for another precision, or as `rows.refuse`; TOO_LARGE for more
@@ -57,8 +75,8 @@ def decode_lines(
     at = 0
     while at < len(body):
         end = _line_end(body, at + _PIECE)
-        is_alone = len(body) < alone_below or end - at > _PIECE + MOST_LINE_BYTES
-        if is_alone or not rows.scan(body[at:end]):
+        is_alone = len(body) < way.alone_below or end - at > _PIECE + MOST_LINE_BYTES
+        if is_alone or not rows.scan(body[at:end], way):
             end = rows.read_each(body, at, end)
         at = end
     return rows.columns()
@@ -70,8 +88,7 @@ def _digits_of(precision: str) -> int:
     return _DIGITS[precision]
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
+class _Part(msgspec.Struct, frozen=True, gc=False):
     """Some rows by column; `label` counts in the list of all labels."""
 
     label: Ints
@@ -104,12 +121,17 @@ class _Rows:
     alone: list[tuple[int, int, float, int]] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
 
-    def scan(self, piece: bytes) -> bool:
+    def scan(self, piece: bytes, way: Way) -> bool:
         """Take in a piece of whole lines; False if it can only be read line by line."""
-        found = scan(piece, self.room)
+        found = way.scan(piece, self.room, self.now_ms, self.digits)
         if found is None:
             return False
-        self._take(found)
+        self._count(len(found.line))
+        label, line = found.label, found.line
+        if self.lines:
+            label, line = label + len(self.labels), line + self.lines
+        self.labels += found.labels
+        self.parts.append(_Part(label, found.time, line, found.value))
         for number, text in found.others:
             self._reject(self._read(text, self.lines + number), self.lines + number)
         self.lines += found.lines
@@ -123,21 +145,10 @@ class _Rows:
 
     def columns(self) -> Columns:
         """All rows, in the order of their lines."""
-        rows = self._alone()
-        if self.parts:
-            rows = _joined([*self.parts, rows], in_order=not self.alone)
+        parts = [*self.parts, self._alone()] if self.alone or not self.parts else self.parts
+        rows = _joined(parts, in_order=not self.alone) if len(parts) > 1 else parts[0]
         rejected = sorted(self.rejected, key=lambda row: row.index)
         return Columns(self.labels, rows.label, rows.time, rows.value, rows.index, rejected)
-
-    def _take(self, found: Scan) -> None:
-        self._count(len(found.line))
-        exact = found.time // np.uint64(10 ** max(self.digits, 0))
-        times = np.minimum(exact, _FAR_MS).astype(np.int64) * 10 ** max(-self.digits, 0)
-        label = found.label + len(self.labels)
-        self.labels += found.labels
-        self.parts.append(
-            _Part(label, np.minimum(times, _FAR_MS), found.line + self.lines, found.value)
-        )
 
     def _alone(self) -> _Part:
         label, time, value, index = zip(*self.alone, strict=True) if self.alone else ([],) * 4
@@ -194,7 +205,7 @@ class _Rows:
 
     def _to_ms(self, time: int) -> int:
         exact = time * 1000 if self.digits < 0 else time // 10**self.digits
-        return max(-_FAR_MS, min(exact, _FAR_MS))
+        return max(-FAR_MS, min(exact, FAR_MS))
 
 
 def _joined(parts: list[_Part], *, in_order: bool) -> _Part:

@@ -126,10 +126,13 @@ class LabelRoom:
 
     Args:
         size: Bytes of the batch.
+
+    Attributes:
+        left: How many bytes it may still have.
     """
 
     def __init__(self, size: int) -> None:
-        self._left = _LEAST_ROOM_BYTES + _ROOM_FACTOR * size
+        self.left = _LEAST_ROOM_BYTES + _ROOM_FACTOR * size
 
     def take(self, size: int) -> None:
         """Take so many bytes for the text of one series or of several.
@@ -137,8 +140,8 @@ class LabelRoom:
         Raises:
             NowlineError: TOO_LARGE: they are not there.
         """
-        self._left -= size
-        if self._left < 0:
+        self.left -= size
+        if self.left < 0:
             detail = "The tags are too long for so many series. Send smaller batches."
             raise NowlineError(Code.TOO_LARGE, detail)
 

@@ -1,4 +1,7 @@
-"""InfluxDB line protocol: its documented examples, what is refused, and that fast is exact."""
+"""InfluxDB line protocol: its documented examples, what is refused, and that fast is exact.
+
+Whatever is read together is read by each scanner there is, and they have to agree.
+"""
 
 from __future__ import annotations
 
@@ -12,24 +15,32 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from nowline.errors import Code, NowlineError
-from nowline.ingest import lines
+from nowline.ingest import line_scan, lines, native
 from nowline.ingest import rows as limits
 from nowline.ingest.columns import Columns
-from nowline.ingest.lines import PRECISIONS
+from nowline.ingest.lines import PRECISIONS, Way
 
 NOW = 1_800_000_000_000
 Point = tuple[str, dict[str, str], int, float]
 Row = tuple[int, str, dict[str, str], int, float]
 
 
+EACH = Way(line_scan.scan, alone_below=1 << 40)
+TOGETHER = [Way(line_scan.scan, alone_below=0), *([lines.NATIVE] if native.IS_BUILT else [])]
+
+
 def decode_lines(body: bytes, now_ms: int, precision: str = "ns") -> Columns:
     """However short it is, read together."""
-    return lines.decode_lines(body, now_ms, precision, alone_below=0)
+    first, *others = (lines.decode_lines(body, now_ms, precision, way=way) for way in TOGETHER)
+    for other in others:
+        assert rows(other) == rows(first)
+        assert other.rejected == first.rejected
+    return first
 
 
 def decode_each_line(body: bytes, now_ms: int, precision: str = "ns") -> Columns:
     """However long it is, read line by line."""
-    return lines.decode_lines(body, now_ms, precision, alone_below=1 << 40)
+    return lines.decode_lines(body, now_ms, precision, way=EACH)
 
 
 def rows(columns: Columns) -> list[Row]:

@@ -1,0 +1,19 @@
+"""The native scanners, which `_native.c` makes where it can be built."""
+
+_Found = tuple[int, int, tuple[list[bytes], ...], list[tuple[int, bytes]], bytearray]
+
+def scan_lines(body: bytes, now_ms: int, digits: int, most: int, /) -> _Found:
+    """Read whole lines of line protocol.
+
+    Args:
+        body: The lines; the line end after the last one may be missing.
+        now_ms: The time of lines without one.
+        digits: How many digits a time has beyond the milliseconds, 6, 3, 0 or -3.
+        most: How many bytes series and fields may have in all.
+
+    Returns:
+        How many lines there are; how many bytes series and fields have, once for each kind of
+        row; the series and the fields of these, unless that is more than `most`; number and text
+        of each line that is not plain, but for empty ones and comments; and the columns of the
+        rows, one after the other, in native 64-bit words: line, kind, epoch milliseconds, value.
+    """

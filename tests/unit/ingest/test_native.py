@@ -1,0 +1,142 @@
+"""The native scanner: its numbers are Python's, it holds many series and keeps nothing."""
+
+from __future__ import annotations
+
+import struct
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from nowline.ingest import lines
+from nowline.ingest.columns import Columns
+
+NOW = 1_800_000_000_000
+_native = pytest.importorskip("nowline.ingest._native")
+
+
+def value_of(text: bytes) -> float | None:
+    """The value of a field, None if it is left to the exact grammar."""
+    _, _, _, others, raw = _native.scan_lines(b"m v=" + text, NOW, 6, 1 << 20)
+    assert len(others) == (not raw)
+    return struct.unpack("=qqqd", raw)[-1] if raw else None
+
+
+digits = st.text("0123456789", min_size=1, max_size=24)
+decimals = st.builds(
+    "{}{}.{}{}".format,
+    st.sampled_from(["", "-"]),
+    digits,
+    digits,
+    st.sampled_from(["", "e5", "E-3", "e+12", "e-30", "e280"]),
+)
+
+
+@settings(max_examples=2000)
+@given(
+    st.floats(allow_nan=False, allow_infinity=False).map(repr)
+    | decimals
+    | st.integers(-(10**22), 10**22).map(str)
+)
+@example("9007199254740993")
+@example("9007199254740992.5")
+@example("0.30000000000000004")
+@example("9007199254740993e-1")
+@example("18446744073709551615e-19")
+@example("9999999999999999999e-19")
+@example("1e-19")
+@example("123456789012345678901234567890")
+@example("0.00000000000000000000000000000001")
+@example("4503599627370497.5")
+@example("4503599627370496.5")
+@example("1e23")
+@example("8.41e21")
+@example("-0")
+@example("-0.0e999999999999")
+def test_a_number_is_the_one_that_python_reads(text: str) -> None:
+    found = value_of(text.encode())
+    if found is None:
+        assert not 1e-290 < abs(float(text)) < 1e290
+    else:
+        assert struct.pack("d", found) == struct.pack("d", float(text))
+
+
+@given(st.integers(-(1 << 65), 1 << 65), st.sampled_from("iu"))
+@example((1 << 63) - 1, "i")
+@example(1 << 63, "i")
+@example(-(1 << 63), "i")
+@example(-(1 << 63) - 1, "i")
+@example(10**19 - 1, "u")
+@example(10**19, "u")
+@example(-1, "u")
+def test_a_whole_number_within_64_bits(number: int, suffix: str) -> None:
+    end = 1 << 63 if suffix == "i" else 1 << 64
+    least = -end if suffix == "i" else 0
+    has_few_digits = len(str(abs(number))) <= 19
+    expected = float(number) if least <= number < end and has_few_digits else None
+    assert value_of(f"{number}{suffix}".encode()) == expected
+
+
+def test_more_series_than_at_first_there_is_room_for() -> None:
+    body = b"".join(b"m,h=%d a=%d,b=2 1000000\n" % (n % 5000, n) for n in range(12_000))
+    columns = lines.decode_lines(body, NOW, way=lines.NATIVE)
+    assert len(columns.labels) == 10_000
+    assert columns.value[::2].tolist() == list(range(12_000))
+    tags = [columns.labels[at].tags["h"] for at in columns.label.tolist()]
+    assert tags == [str(n % 5000) for n in range(12_000) for _ in "ab"]
+
+
+def told(columns: Columns) -> list[object]:
+    """All of it, so that it can be compared."""
+    labels = [columns.labels[at] for at in columns.label.tolist()]
+    numbers = (columns.time, columns.value, columns.index)
+    return [labels, *(each.tolist() for each in numbers), columns.rejected]
+
+
+def test_threads_at_once() -> None:
+    bodies = [
+        b"".join(b"m,h=%d,t=%d v=%d.25 %d000000\n" % (i, n % 700, n, n) for n in range(20_000))
+        for i in range(4)
+    ]
+    expected = [told(lines.decode_lines(body, NOW, way=lines.WITH_NUMPY)) for body in bodies]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda body: told(lines.decode_lines(body, NOW)), bodies * 3))
+    assert found == expected * 3
+
+
+@pytest.mark.parametrize(
+    "arguments", [(), ("m v=1", 1, 6, 9), (bytearray(b"m v=1"), 1, 6, 9), (b"", 1.5, 6, 9)]
+)
+def test_other_arguments_are_refused(arguments: tuple[object, ...]) -> None:
+    with pytest.raises(TypeError):
+        _native.scan_lines(*arguments)
+
+
+BODIES = (
+    b"m,h=a v=1,w=2i 1000000\nbad\nm v=0.1234567890123456789e-5\n" * 3,
+    b"m v=1" * 5000,
+    b"",
+)
+
+
+def test_nothing_is_kept() -> None:
+    def scan(times: int) -> None:
+        for _ in range(times):
+            for body in BODIES:
+                _native.scan_lines(body, NOW, 6, 1 << 20)
+
+    scan(100)
+    before, references = _resident(), sys.getrefcount(BODIES[0])
+    scan(100_000 // len(BODIES))
+    references_after = sys.getrefcount(BODIES[0])
+    assert references_after == references
+    assert _resident() - before < 2 << 20
+
+
+def _resident() -> int:
+    """Bytes of memory of this process."""
+    pages = Path("/proc/self/statm").read_text().split()[1]
+    return int(pages) * 4096
