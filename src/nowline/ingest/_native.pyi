@@ -17,3 +17,16 @@ def scan_lines(body: bytes, now_ms: int, digits: int, most: int, /) -> _Found:
         of each line that is not plain, but for empty ones and comments; and the columns of the
         rows, one after the other, in native 64-bit words: line, kind, epoch milliseconds, value.
     """
+
+def scan_rows(body: bytes, now_ms: int, by_line: bool, /) -> _Found | None:
+    """Read rows of JSON, one a line, or in an array, alone or as `metrics` of an object.
+
+    Args:
+        body: The rows.
+        now_ms: The time of rows without one.
+        by_line: Whether there is one a line.
+
+    Returns:
+        As `scan_lines`, with name, type and raw tags of each kind, empty where there are none.
+        None if over an eighth of the lines are not plain rows, or any row of an array is not.
+    """

@@ -1,12 +1,13 @@
 """Metrics as JSON: `{"metrics": […]}`, a bare array, or one object a line. Pure.
 
-The batch is decoded into typed rows at once; only when one is wrong is it decoded again row by
-row, to keep the good ones and name what is wrong with the others.
+Plain rows, nearly all there are, are read by the `native` scanner where it could be built. What it
+leaves is decoded into typed rows at once; only when one is wrong is it decoded again row by row, to
+keep the good ones and name what is wrong with the others.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
 from typing import TypeVar
 
@@ -15,11 +16,11 @@ import numpy as np
 from msgspec import Raw
 
 from nowline.errors import Code, FieldError, NowlineError
-from nowline.ingest.columns import Columns, Label, Rejected
+from nowline.ingest import native
+from nowline.ingest.columns import Columns, Rejected
 from nowline.ingest.faults import UNDECODABLE, explain, reason_of
-from nowline.ingest.kept_labels import KeptLabels
+from nowline.ingest.json_labels import Kind, labels_of, labels_of_sent
 from nowline.ingest.rows import check_rows, refuse
-from nowline.ingest.rules import MOST_TAGS, tags_fault
 from nowline.model.moment import epoch_ms
 from nowline.model.partials import Ints
 from nowline.model.series import MetricType
@@ -27,8 +28,6 @@ from nowline.store.catalogue import MOST_METADATA_BYTES
 
 _NOTHING = Raw(b"")
 _MOST_NESTED = 16
-# Twice what as many tags as there may be take if every byte of them is escaped.
-_MOST_TAGS_BYTES = 512 << 10
 
 
 class _Row(msgspec.Struct, gc=False, forbid_unknown_fields=True):
@@ -53,18 +52,29 @@ _row = msgspec.json.Decoder(_Row)
 _envelope = msgspec.json.Decoder(_Envelope)
 _raw_rows = msgspec.json.Decoder(list[Raw])
 _raw_envelope = msgspec.json.Decoder(_RawEnvelope)
-_tags = msgspec.json.Decoder(dict[str, str])
 _object = msgspec.json.Decoder(dict[str, object])
 
 
-def decode_json(body: bytes, now_ms: int) -> Columns:
+Scan = Callable[[bytes, int, bool], native.PlainRows | None]
+"""Reads plain rows, given the time of rows without one and whether there is a row a line."""
+NATIVE: Scan | None = native.scan_rows if native.IS_BUILT else None
+
+
+def decode_json(body: bytes, now_ms: int, *, scan: Scan | None = NATIVE) -> Columns:
     """Rows of a JSON body.
+
+    Args:
+        body: The rows.
+        now_ms: The time of rows without one.
+        scan: How plain rows are read; it changes nothing but the time that takes.
 
     Raises:
         NowlineError: INVALID when the body is not JSON, or neither an array nor an object with
             `metrics` alone; as `rows.check_rows` and `rows.refuse`.
     """
     check_rows(body, b"{")
+    if scan and (columns := _scanned(scan(body, now_ms, False), now_ms)) is not None:
+        return columns
     is_array = body.lstrip()[:1] == b"["
     try:
         rows = _rows.decode(body) if is_array else _envelope.decode(body).metrics
@@ -75,9 +85,11 @@ def decode_json(body: bytes, now_ms: int) -> Columns:
     return _columns(rows, np.arange(len(rows)), [], now_ms)
 
 
-def decode_ndjson(body: bytes, now_ms: int) -> Columns:
-    """Rows of a body with one JSON object a line; empty lines are passed over."""
+def decode_ndjson(body: bytes, now_ms: int, *, scan: Scan | None = NATIVE) -> Columns:
+    """Rows of a body with one JSON object a line, as `decode_json`; empty lines are passed over."""
     check_rows(body, b"\n")
+    if scan and (columns := _scanned(scan(body, now_ms, True), now_ms)) is not None:
+        return columns
     if (rows := _plain_lines(body)) is not None:
         return _columns(rows, np.arange(len(rows)), [], now_ms)
     lines = [(i, line) for i, line in enumerate(body.split(b"\n")) if line.strip()]
@@ -86,6 +98,33 @@ def decode_ndjson(body: bytes, now_ms: int) -> Columns:
     except UNDECODABLE:
         return _one_by_one(lines, now_ms)
     return _columns(rows, [i for i, _ in lines], [], now_ms)
+
+
+def _scanned(found: native.PlainRows | None, now_ms: int) -> Columns | None:
+    """The rows that a scan found, and the others of their lines; None if it is done without."""
+    told = None if found is None else labels_of_sent(found.kinds)
+    if found is None or told is None:
+        return None
+    labels, bad = told
+    columns = Columns(labels, found.kind, found.time, found.value, found.index)
+    if found.others:
+        columns = _joined(columns, _one_by_one(found.others, now_ms))
+    return _without(columns, bad) if found.others or bad else columns
+
+
+def _joined(one: Columns, other: Columns) -> Columns:
+    """The rows of both, in the order of their places."""
+    index = np.concatenate((one.index, other.index))
+    order = np.argsort(index)
+    return Columns(
+        one.labels + other.labels,
+        np.concatenate((one.label, other.label + len(one.labels)))[order],
+        np.concatenate((one.time, other.time))[order],
+        np.concatenate((one.value, other.value))[order],
+        index[order],
+        one.rejected + other.rejected,
+        one.metadata | other.metadata,
+    )
 
 
 def _plain_lines(body: bytes) -> list[_Row] | None:
@@ -132,7 +171,7 @@ def _columns(
     rows: Sequence[_Row], index: Sequence[int] | Ints, rejected: list[Rejected], now_ms: int
 ) -> Columns:
     kinds, label = _kinds(rows)
-    labels, bad = _labels(kinds)
+    labels, bad = labels_of(kinds)
     columns = Columns(
         labels,
         label,
@@ -145,11 +184,10 @@ def _columns(
     return _without(columns, bad)
 
 
-_Key = TypeVar("_Key", bytes, "_Kind")
-_Kind = tuple[str, MetricType | None, bytes]
+_Key = TypeVar("_Key", bytes, Kind)
 
 
-def _kinds(rows: Sequence[_Row]) -> tuple[list[_Kind], Ints]:
+def _kinds(rows: Sequence[_Row]) -> tuple[list[Kind], Ints]:
     """The distinct names, types and tags as sent, and which of them each row has."""
     names, types = list(map(attrgetter("name"), rows)), list(map(attrgetter("type"), rows))
     tags = list(map(bytes, map(attrgetter("tags"), rows)))
@@ -164,47 +202,6 @@ def _numbered(texts: list[_Key]) -> tuple[list[_Key], Ints]:
     numbers = {text: number for number, text in enumerate(dict.fromkeys(texts))}
     label = np.fromiter(map(numbers.__getitem__, texts), np.int64, len(texts))
     return list(numbers), label
-
-
-def _labels(
-    kinds: list[_Kind],
-) -> tuple[list[Label], dict[int, str]]:
-    """The label of each kind, and what is wrong with those whose tags are not."""
-    labels: list[Label] = []
-    bad: dict[int, str] = {}
-    for place, kind in enumerate(kinds):
-        label, fault = _kept.get(kind), None
-        if label is None:
-            label, fault = _label(*kind)
-        labels.append(label)
-        if fault is not None:
-            bad[place] = fault
-    return labels, bad
-
-
-def _label(name: str, kind: MetricType | None, raw: bytes) -> tuple[Label, str | None]:
-    """A label, and what is wrong with its tags; None if nothing is."""
-    tags, fault = _read_tags(raw) if raw and raw != b"null" else ({}, None)
-    label = Label(name, kind, tags)
-    if fault is None:
-        # Tags in another order or spacing are another text, and have a label each.
-        _kept.keep((name, kind, raw), len(name) + len(raw), label)
-    return label, fault
-
-
-_kept = KeptLabels[_Kind]()
-
-
-def _read_tags(raw: bytes) -> tuple[dict[str, str], str | None]:
-    """The tags, or what is wrong with them; millions of them are not kept only to be refused."""
-    if len(raw) > _MOST_TAGS_BYTES:
-        return {}, f"tags: are {len(raw)} bytes long; the limit is {_MOST_TAGS_BYTES}"
-    try:
-        tags = _tags.decode(raw)
-    except UNDECODABLE as error:
-        return {}, reason_of(error, "tags")
-    fault = tags_fault(tags) if len(tags) > MOST_TAGS else None
-    return ({}, fault) if fault else (tags, None)
 
 
 _UNREADABLE_TIME = -1
@@ -274,17 +271,21 @@ def _nests(value: object, most: int) -> bool:
 
 
 def _without(columns: Columns, bad: dict[int, str]) -> Columns:
-    """The columns without the rows whose label, metadata or time cannot be read."""
+    """The columns without the rows whose label, metadata or time cannot be read.
+
+    What is rejected is in the order of the rows then.
+    """
     wrong = (columns.time == _UNREADABLE_TIME) | (columns.label < 0)
     if bad:
         wrong |= np.isin(columns.label, list(bad))
-    if not wrong.any():
-        return columns
     for at in np.flatnonzero(wrong).tolist():
         label = int(columns.label[at])
         if label >= 0:
             reason = bad.get(label, "time: must be RFC 3339 with a zone, or epoch milliseconds")
             refuse(columns.rejected, Rejected(int(columns.index[at]), reason))
+    columns.rejected.sort(key=attrgetter("index"))
+    if not wrong.any():
+        return columns
     keep = ~wrong
     return Columns(
         columns.labels,

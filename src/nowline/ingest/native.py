@@ -1,10 +1,11 @@
 """The plain rows of a body by the native scanner, where it could be built. Pure.
 
-It is about ten times as fast as what it stands for, `line_scan`, and means the same.
+It is about ten times as fast as what it stands for, in `line_scan` and `json`, and means the same.
 """
 
 from __future__ import annotations
 
+import msgspec
 import numpy as np
 
 from nowline.ingest.columns import Label
@@ -20,6 +21,27 @@ except ImportError:
     IS_BUILT = False
 else:
     IS_BUILT = True
+
+
+class PlainRows(msgspec.Struct, frozen=True, gc=False):
+    """What was found in a body of JSON.
+
+    Attributes:
+        kinds: The distinct names, types and tags as they were sent, empty where there are none.
+        index: For each row, its place in the body.
+        kind: For each row, the index of its kind.
+        time: For each row, epoch milliseconds.
+        value: For each row, its value.
+        others: Of each line that is to be read alone, its place and text.
+    """
+
+    kinds: list[tuple[bytes, bytes, bytes]]
+    index: Ints
+    kind: Ints
+    time: Ints
+    value: Floats
+    others: list[tuple[int, bytes]]
+
 
 _Table = tuple[Ints, Ints, Ints, Floats]
 
@@ -51,6 +73,24 @@ def scan_lines(piece: bytes, room: LabelRoom, now_ms: int, digits: int) -> Scan 
         others += [(at, texts[at]) for at in np.unique(line[~keep]).tolist()]
         line, label, time, value = line[keep], label[keep], time[keep], value[keep]
     return Scan(lines, labels, line, label, time, value, others)
+
+
+def scan_rows(body: bytes, now_ms: int, by_line: bool) -> PlainRows | None:
+    """Read rows of JSON.
+
+    Args:
+        body: The rows, in an array or an object with it as `metrics`, or one a line.
+        now_ms: The time of rows without one.
+        by_line: Whether there is one a line.
+
+    Returns:
+        None if so much of it is not plain that it is sooner read in another way.
+    """
+    found = _native.scan_rows(body, now_ms, by_line)
+    if found is None:
+        return None
+    _, _, kinds, others, raw = found
+    return PlainRows(list(zip(*kinds, strict=True)), *_table(raw), others)
 
 
 def _table(raw: bytearray) -> _Table:

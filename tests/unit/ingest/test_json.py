@@ -1,17 +1,23 @@
-"""Bodies of JSON: what is read from them, and what every bad row is told."""
+"""Bodies of JSON: what is read from them, and what every bad row is told.
+
+Each is read with the native scanner, where there is one, and without it, which has to be the same.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from contextlib import suppress
+from random import Random
 
 import numpy as np
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from nowline.errors import Code, NowlineError
-from nowline.ingest.columns import Columns
-from nowline.ingest.json import decode_json, decode_ndjson
+from nowline.ingest import json as decoders
+from nowline.ingest.columns import Columns, Rejected
 from nowline.model.series import MetricType
 
 NOW = 1_800_000_000_000
@@ -45,6 +51,32 @@ def seen(columns: Columns) -> list[tuple[object, ...]]:
         (index, label.name, label.type, label.tags, time, value)
         for label, (index, time, value) in zip(labels, rest, strict=True)
     ]
+
+
+def told(decode: Callable[..., Columns], scan: decoders.Scan | None, body: bytes) -> object:
+    """All that a decoder says, to be compared."""
+    try:
+        columns = decode(body, NOW, scan=scan)
+    except NowlineError as error:
+        return error.code, error.detail, error.errors
+    signs = np.signbit(columns.value).tolist()
+    return seen(columns), signs, columns.rejected, columns.metadata
+
+
+def both(decode: Callable[..., Columns], body: bytes) -> Columns:
+    """What a decoder makes of a body, with the native scanner and without it."""
+    if decoders.NATIVE is not None:
+        assert told(decode, decoders.NATIVE, body) == told(decode, None, body)
+    columns: Columns = decode(body, NOW)
+    return columns
+
+
+def decode_json(body: bytes, _now_ms: int) -> Columns:
+    return both(decoders.decode_json, body)
+
+
+def decode_ndjson(body: bytes, _now_ms: int) -> Columns:
+    return both(decoders.decode_ndjson, body)
 
 
 def meant(rows: list[JsonRow]) -> list[tuple[object, ...]]:
@@ -311,3 +343,109 @@ def test_a_description_that_is_too_long_refuses_its_row() -> None:
         "metadata: is 16396 bytes long; the limit is 16384"
     ]
     assert columns.index.tolist() == [1]
+
+
+spaces = st.sampled_from(["", "", "", " ", "\t", "\r", " \n ", "\v"])
+plain_values = st.one_of(
+    finite.map(repr),
+    st.integers(-(10**25), 10**25).map(str),
+    st.decimals(-(10**9), 10**9, places=3).map("{:f}".format),
+    st.sampled_from(["0", "-0", "-0.0", "1E5", "1e+3", "2e-7", "0e999999", "1e-999", "1e999"]),
+    st.sampled_from(["01", "1.", ".5", "+1", "-", "1e", "1e+", "NaN", "0x1", "1_0", "true", '"1"']),
+)
+plain_fields = st.one_of(
+    st.tuples(st.just("name"), st.sampled_from(['"a"', '"b.c"', '"é"', '"\\u0061"', '""', "5"])),
+    st.tuples(st.just("value"), plain_values),
+    st.tuples(
+        st.just("time"),
+        st.integers(0, 1 << 54).map(str)
+        | st.sampled_from(["00", "-1", "1.5e12", "null", '"2024-05-01T12:00:00Z"', "1" * 20]),
+    ),
+    st.tuples(
+        st.just("type"), st.sampled_from(['"gauge"', '"counter"', '"other"', '""', "null", "1"])
+    ),
+    st.tuples(
+        st.just("tags"),
+        st.sampled_from(
+            [
+                *("{}", "{ }", '{"k":"v"}', '{ "k" : "v" , "l":"w"}', '{"k":"v","k":"w"}'),
+                *('{"k":"v",}', "{,}", '{"k"}', '{"k":1}', '{"k":{}}', '{"k":"\\n"}', '{"k":"\n"}'),
+                *("null", "[]", '{"k":"v"', '{"é":"ü"}', '{"k" "v"}', '{"k":"' + "v" * 300 + '"}'),
+            ]
+        ),
+    ),
+    st.tuples(st.sampled_from(["metadata", "x", "nam\\u0065"]), st.sampled_from(["{}", "1"])),
+)
+
+
+@st.composite
+def almost_plain(draw: st.DrawFn) -> str:
+    """A row that the scanner may read, and often is wrong."""
+    required = [("name", draw(st.sampled_from(['"a"', '"bc"']))), ("value", draw(plain_values))]
+    fields = draw(st.permutations([*required, *draw(st.lists(plain_fields, max_size=3))]))
+    members = [f'{draw(spaces)}"{key}"{draw(spaces)}:{draw(spaces)}{raw}' for key, raw in fields]
+    return "{" + ",".join(members) + draw(spaces) + "}"
+
+
+good_lines = st.builds(
+    '{{"name":"{}","value":{},"tags":{{"h":"{}"}},"time":{}}}'.format,
+    st.sampled_from("ab"),
+    finite.map(repr) | st.integers(),
+    st.integers(0, 3),
+    st.integers(0, 1 << 50),
+)
+
+
+@settings(max_examples=500)
+@given(
+    st.lists(good_lines, max_size=20),
+    st.lists(almost_plain(), max_size=2),
+    st.sampled_from(["{", "[", "]", "}", ",", ":", '"', "", "", "", "", "", "\\", "\xff", "\0"]),
+    st.randoms(use_true_random=False),
+)
+def test_with_and_without_the_native_scanner(
+    good: list[str], others: list[str], odd: str, random: Random
+) -> None:
+    rows = [*good, *others]
+    random.shuffle(rows)
+    for body in (
+        "[" + ",".join(rows) + "]",
+        ' { "metrics" : [ ' + " , ".join(rows) + " ] } ",
+        "\n".join(rows),
+        "\r\n\n".join(rows) + "\n",
+    ):
+        at = random.randrange(len(body) + 1)
+        changed = body[:at] + odd + body[at + random.randrange(2) :]
+        for decode in (decode_json, decode_ndjson):
+            with suppress(NowlineError):
+                decode(changed.encode("latin-1", "replace"), NOW)
+            with suppress(NowlineError):
+                decode(changed.encode(), NOW)
+
+
+@pytest.mark.parametrize("cut", range(0, 140, 3))
+def test_a_body_that_breaks_off(cut: int) -> None:
+    row = b'{"name":"a","value":1.5,"time":17,"type":"gauge","tags":{"k":"v"}}'
+    body = b'{"metrics":[' + row + b"," + row + b"]}"
+    with pytest.raises(NowlineError):
+        decode_json(body[:cut], NOW)
+    _only_refusals(row + b"\n" + row[: cut % len(row)])
+
+
+def test_many_lines_with_others_between() -> None:
+    odd = [
+        b'{"name":"m","value":1,"metadata":{"unit":"s"}}',
+        b'{"name":"a","value":"x"}',
+        b'{"name":"\\u0061","value":2,"time":"2024-05-01T12:00:00Z"}',
+        b'{"name":"a","value":3,"tags":{"k":1}}',
+        b'{"name":"a","value":4,"time":-1}',
+        b"",
+    ]
+    plain = [b'{"name":"a","value":%d.5,"tags":{"h":"%d"}}' % (n, n % 7) for n in range(20_000)]
+    plain[77] = b'{"name":"a","value":1,"tags":{"h":"\xff"}}'
+    lines = [odd[n // 50 % 6] if n % 50 == 0 else line for n, line in enumerate(plain)]
+    columns = decode_ndjson(b"\n".join(lines), NOW)
+    assert len(columns.index) + len(columns.rejected) == len(lines) - lines.count(b"")
+    assert columns.metadata == {"m": b'{"unit":"s"}'}
+    assert Rejected(77, "tags: not valid UTF-8") in columns.rejected
+    assert columns.index.tolist() == sorted(columns.index.tolist())
