@@ -70,13 +70,23 @@ typedef struct {
     size_t size;
 } Text;
 
-/* What rows are told apart by: in line protocol series and field, in JSON name, type and tags. */
+/* What is told apart: series by one text, their fields by whose they are and one text, rows of JSON
+ * by name, type and tags. */
 typedef struct {
+    int64_t owner;
     Text part[MOST_PARTS];
     uint64_t hash;
     int64_t next;  /* the kind before it in its bucket; at last its number among those in use */
-    int64_t after; /* the kind of the row after the last row that was of this one */
+    int64_t after; /* the kind that came next after it the last time */
 } Kind;
+
+typedef struct {
+    int parts;
+    List kinds;
+    int64_t *buckets;
+    size_t bucket_mask;
+    int64_t last; /* the kind that came last */
+} Table;
 
 typedef struct {
     int64_t line, kind, time;
@@ -99,24 +109,23 @@ typedef struct {
 typedef struct {
     const byte *end; /* of the body */
     uint64_t secret[2];
-    int parts;
     int64_t now_ms;
     int digits; /* how many digits times have beyond the milliseconds */
     int64_t line;
-    List kinds, rows, others, hard;
-    int64_t *buckets;
-    size_t bucket_mask;
-    int64_t last; /* the kind of the last row */
+    Table series, kinds; /* JSON has no series */
+    List rows, others, hard;
     bool is_out_of_memory;
 } Scan;
 
 static void let_go(Scan *scan)
 {
-    free(scan->kinds.items);
+    free(scan->series.kinds.items);
+    free(scan->series.buckets);
+    free(scan->kinds.kinds.items);
+    free(scan->kinds.buckets);
     free(scan->rows.items);
     free(scan->others.items);
     free(scan->hard.items);
-    free(scan->buckets);
 }
 
 /* Always false, so that it can stand where something was not plain. */
@@ -126,9 +135,9 @@ static bool out_of_memory(Scan *scan)
     return false;
 }
 
-static Kind *kind_at(const Scan *scan, int64_t number)
+static Kind *kind_at(const Table *table, int64_t number)
 {
-    return (Kind *)scan->kinds.items + number;
+    return (Kind *)table->kinds.items + number;
 }
 
 /* ---- Telling kinds apart: SipHash-1-3 (Aumasson and Bernstein 2012), chained buckets ---- */
@@ -182,17 +191,17 @@ static inline void sip_text(Sip *sip, Text text)
     sip_word(sip, word);
 }
 
-static uint64_t hash_of(const Scan *scan, const Text *part)
+static uint64_t hash_of(const uint64_t *secret, const Kind *kind, int parts)
 {
-    uint64_t k0 = scan->secret[0], k1 = scan->secret[1];
     Sip sip = {
-        k0 ^ UINT64_C(0x736f6d6570736575),
-        k1 ^ UINT64_C(0x646f72616e646f6d),
-        k0 ^ UINT64_C(0x6c7967656e657261),
-        k1 ^ UINT64_C(0x7465646279746573),
+        secret[0] ^ UINT64_C(0x736f6d6570736575),
+        secret[1] ^ UINT64_C(0x646f72616e646f6d),
+        secret[0] ^ UINT64_C(0x6c7967656e657261),
+        secret[1] ^ UINT64_C(0x7465646279746573),
     };
-    for (int at = 0; at < scan->parts; at++)
-        sip_text(&sip, part[at]);
+    sip_word(&sip, (uint64_t)kind->owner);
+    for (int at = 0; at < parts; at++)
+        sip_text(&sip, kind->part[at]);
     sip.v2 ^= 0xff;
     for (int round = 0; round < 3; round++)
         sip_round(&sip);
@@ -204,74 +213,78 @@ static inline bool is_same(Text one, Text other)
     return one.size == other.size && (one.size == 0 || memcmp(one.at, other.at, one.size) == 0);
 }
 
-static bool is_kind(const Scan *scan, const Kind *kind, const Text *part)
+static inline bool is_kind(const Kind *one, const Kind *other, int parts)
 {
-    for (int at = 0; at < scan->parts; at++)
-        if (!is_same(kind->part[at], part[at]))
+    if (one->owner != other->owner)
+        return false;
+    for (int at = 0; at < parts; at++)
+        if (!is_same(one->part[at], other->part[at]))
             return false;
     return true;
 }
 
 /* As many buckets as there is room for kinds, and every kind in its bucket. */
-static bool spread(Scan *scan)
+static bool spread(Table *table)
 {
-    size_t count = scan->kinds.room;
+    size_t count = table->kinds.room;
     int64_t *buckets = malloc(count * sizeof *buckets);
     if (buckets == NULL)
-        return out_of_memory(scan);
-    free(scan->buckets);
-    scan->buckets = buckets;
-    scan->bucket_mask = count - 1;
+        return false;
+    free(table->buckets);
+    table->buckets = buckets;
+    table->bucket_mask = count - 1;
     for (size_t at = 0; at < count; at++)
         buckets[at] = NONE;
-    for (size_t at = 0; at < scan->kinds.count; at++) {
-        Kind *kind = kind_at(scan, (int64_t)at);
-        kind->next = buckets[kind->hash & scan->bucket_mask];
-        buckets[kind->hash & scan->bucket_mask] = (int64_t)at;
+    for (size_t at = 0; at < table->kinds.count; at++) {
+        Kind *kind = kind_at(table, (int64_t)at);
+        kind->next = buckets[kind->hash & table->bucket_mask];
+        buckets[kind->hash & table->bucket_mask] = (int64_t)at;
     }
     return true;
 }
 
-static int64_t add_kind(Scan *scan, const Text *part, uint64_t hash)
+static int64_t add_kind(Table *table, const Kind *wanted)
 {
-    Kind *kind = push(&scan->kinds, sizeof *kind);
+    Kind *kind = push(&table->kinds, sizeof *kind);
     if (kind == NULL)
-        return out_of_memory(scan), NONE;
-    int64_t number = (int64_t)scan->kinds.count - 1;
-    *kind = (Kind){.hash = hash, .next = NONE, .after = NONE};
-    memcpy(kind->part, part, sizeof *part * (size_t)scan->parts);
-    if (scan->buckets == NULL || scan->kinds.room > scan->bucket_mask + 1)
-        return spread(scan) ? number : NONE;
-    kind->next = scan->buckets[hash & scan->bucket_mask];
-    scan->buckets[hash & scan->bucket_mask] = number;
+        return NONE;
+    int64_t number = (int64_t)table->kinds.count - 1;
+    *kind = *wanted;
+    kind->after = NONE;
+    if (table->buckets == NULL || table->kinds.room > table->bucket_mask + 1)
+        return spread(table) ? number : NONE;
+    kind->next = table->buckets[kind->hash & table->bucket_mask];
+    table->buckets[kind->hash & table->bucket_mask] = number;
     return number;
 }
 
-static int64_t find_kind(Scan *scan, const Text *part)
+static int64_t find_kind(Table *table, const Kind *wanted)
 {
-    uint64_t hash = hash_of(scan, part);
-    int64_t number = scan->buckets ? scan->buckets[hash & scan->bucket_mask] : NONE;
+    int64_t number = table->buckets ? table->buckets[wanted->hash & table->bucket_mask] : NONE;
     while (number != NONE) {
-        const Kind *kind = kind_at(scan, number);
-        if (kind->hash == hash && is_kind(scan, kind, part))
+        const Kind *kind = kind_at(table, number);
+        if (kind->hash == wanted->hash && is_kind(kind, wanted, table->parts))
             return number;
         number = kind->next;
     }
-    return add_kind(scan, part, hash);
+    return add_kind(table, wanted);
 }
 
 /* The number of a kind; NONE when there is no memory. Most bodies have their series in the same
  * order again and again, so it is most often the one that came next the last time, too. */
-static int64_t kind_of(Scan *scan, const Text *part)
+static int64_t number_of(Scan *scan, Table *table, Kind *wanted)
 {
-    int64_t last = scan->last;
-    int64_t guess = last == NONE ? NONE : kind_at(scan, last)->after;
-    if (guess == NONE || !is_kind(scan, kind_at(scan, guess), part)) {
-        guess = find_kind(scan, part);
+    int64_t last = table->last;
+    int64_t guess = last == NONE ? NONE : kind_at(table, last)->after;
+    if (guess == NONE || !is_kind(kind_at(table, guess), wanted, table->parts)) {
+        wanted->hash = hash_of(scan->secret, wanted, table->parts);
+        guess = find_kind(table, wanted);
+        if (guess == NONE)
+            out_of_memory(scan);
         if (last != NONE)
-            kind_at(scan, last)->after = guess;
+            kind_at(table, last)->after = guess;
     }
-    return scan->last = guess;
+    return table->last = guess;
 }
 
 /* ---- Numbers ---- */
@@ -516,7 +529,7 @@ static const byte *read_value(const byte *at, const byte *end, Number *number)
 }
 
 /* The fields of a line as rows; where they end, NULL if they are not plain, or too many. */
-static const byte *read_fields(Scan *scan, const byte *at, Text series)
+static const byte *read_fields(Scan *scan, const byte *at, int64_t series)
 {
     const byte *end = scan->end;
     for (int count = 0; count < MOST_FIELDS; count++, at++) {
@@ -525,11 +538,11 @@ static const byte *read_fields(Scan *scan, const byte *at, Text series)
             at++;
         if (at == key || at == end || *at != '=')
             return NULL;
-        Text part[MOST_PARTS] = {series, {key, (size_t)(at - key)}};
+        Kind field = {.owner = series, .part = {{key, (size_t)(at - key)}}};
         const byte *text = at + 1;
         Number number;
         at = read_value(text, end, &number);
-        int64_t kind = at ? kind_of(scan, part) : NONE;
+        int64_t kind = at ? number_of(scan, &scan->kinds, &field) : NONE;
         if (kind == NONE)
             return NULL;
         Row row = {scan->line, kind, scan->now_ms, number.value};
@@ -561,15 +574,16 @@ static const byte *read_time(Scan *scan, const byte *at, size_t first)
 /* A plain line as rows; where it ends, NULL if it is not plain. */
 static const byte *read_line(Scan *scan, const byte *at)
 {
-    Text series = {at, 0};
+    const byte *start = at;
     size_t first = scan->rows.count;
     at = text_end(at, scan->end, ' ' + 1);
-    series.size = (size_t)(at - series.at);
-    if (series.size == 0 || *series.at == '#' || at == scan->end || *at != ' ')
+    if (at == start || *start == '#' || at == scan->end || *at != ' ')
         return NULL;
-    at = read_fields(scan, at + 1, series);
+    Kind series = {.part = {{start, (size_t)(at - start)}}};
+    int64_t number = number_of(scan, &scan->series, &series);
+    at = number == NONE ? NULL : read_fields(scan, at + 1, number);
     at = at ? read_time(scan, at, first) : NULL;
-    return at && at - series.at <= MOST_LINE ? at : NULL;
+    return at && at - start <= MOST_LINE ? at : NULL;
 }
 
 static bool says_nothing(const byte *at, const byte *end)
@@ -604,7 +618,7 @@ enum { NAME_PART, TYPE_PART, TAGS_PART, JSON_PARTS };
 /* What is known of a row so far. */
 typedef struct {
     unsigned seen;
-    Text part[MOST_PARTS];
+    Kind kind;
     int64_t time;
     Number number;
     Text number_text;
@@ -710,16 +724,16 @@ static const byte *read_field(const byte *at, const byte *end, Object *row)
     row->seen |= field;
     switch (field) {
     case NAME:
-        return read_string(at, end, &row->part[NAME_PART]);
+        return read_string(at, end, &row->kind.part[NAME_PART]);
     case VALUE:
         return read_json_number(at, end, row);
     case TIME:
         return read_moment(at, end, &row->time);
     case TYPE:
-        at = read_string(at, end, &row->part[TYPE_PART]);
-        return row->part[TYPE_PART].size ? at : NULL;
+        at = read_string(at, end, &row->kind.part[TYPE_PART]);
+        return row->kind.part[TYPE_PART].size ? at : NULL;
     case TAGS:
-        return read_tags(at, end, &row->part[TAGS_PART]);
+        return read_tags(at, end, &row->kind.part[TAGS_PART]);
     default:
         return NULL;
     }
@@ -741,7 +755,7 @@ static const byte *read_object(Scan *scan, const byte *at, const byte *end)
     }
     if (at == end || *at != '}' || (object.seen & (NAME | VALUE)) != (NAME | VALUE))
         return NULL;
-    int64_t kind = kind_of(scan, object.part);
+    int64_t kind = number_of(scan, &scan->kinds, &object.kind);
     Row row = {scan->line, kind, object.time, object.number.value};
     if (kind == NONE || !add_row(scan, row, &object.number, object.number_text))
         return NULL;
@@ -815,11 +829,23 @@ typedef struct {
     size_t size;  /* bytes of their texts */
 } Used;
 
+/* How many texts a kind has for Python: that of its series is one of them. */
+static int texts_of(const Scan *scan)
+{
+    return scan->series.parts + scan->kinds.parts;
+}
+
+static Text text_of(const Scan *scan, const Kind *kind, int text)
+{
+    int own = text - scan->series.parts;
+    return own < 0 ? kind_at(&scan->series, kind->owner)->part[text] : kind->part[own];
+}
+
 static size_t size_of(const Scan *scan, const Kind *kind)
 {
     size_t size = 0;
-    for (int at = 0; at < scan->parts; at++)
-        size += kind->part[at].size;
+    for (int text = 0; text < texts_of(scan); text++)
+        size += text_of(scan, kind, text).size;
     return size;
 }
 
@@ -828,10 +854,10 @@ static Used number_used(Scan *scan)
 {
     Used used = {0};
     Row *rows = scan->rows.items;
-    for (size_t at = 0; at < scan->kinds.count; at++)
-        kind_at(scan, (int64_t)at)->next = NONE;
+    for (size_t at = 0; at < scan->kinds.kinds.count; at++)
+        kind_at(&scan->kinds, (int64_t)at)->next = NONE;
     for (size_t at = 0; at < scan->rows.count; at++) {
-        Kind *kind = kind_at(scan, rows[at].kind);
+        Kind *kind = kind_at(&scan->kinds, rows[at].kind);
         if (kind->next == NONE) {
             kind->next = (int64_t)used.count++;
             used.size += size_of(scan, kind);
@@ -846,16 +872,16 @@ static PyObject *bytes_of(Text text)
     return PyBytes_FromStringAndSize((const char *)text.at, (Py_ssize_t)text.size);
 }
 
-/* One part of each kind in use; fields of one line share the text of their series. */
-static PyObject *list_of_part(const Scan *scan, int part, size_t used)
+/* One text of each kind in use; fields of one line share that of their series. */
+static PyObject *list_of_text(const Scan *scan, int number, size_t used)
 {
     PyObject *list = PyList_New((Py_ssize_t)used), *last = NULL;
     const byte *last_at = NULL;
-    for (size_t at = 0; list != NULL && at < scan->kinds.count; at++) {
-        const Kind *kind = kind_at(scan, (int64_t)at);
-        Text text = kind->part[part];
+    for (size_t at = 0; list != NULL && at < scan->kinds.kinds.count; at++) {
+        const Kind *kind = kind_at(&scan->kinds, (int64_t)at);
         if (kind->next == NONE)
             continue;
+        Text text = text_of(scan, kind, number);
         if (last != NULL && text.at == last_at)
             Py_INCREF(last);
         else
@@ -867,11 +893,11 @@ static PyObject *list_of_part(const Scan *scan, int part, size_t used)
     return list;
 }
 
-static PyObject *tuple_of_parts(const Scan *scan, size_t used)
+static PyObject *tuple_of_texts(const Scan *scan, size_t used)
 {
-    PyObject *tuple = PyTuple_New(scan->parts);
-    for (int at = 0; tuple != NULL && at < scan->parts; at++) {
-        PyObject *list = list_of_part(scan, at, used);
+    PyObject *tuple = PyTuple_New(texts_of(scan));
+    for (int at = 0; tuple != NULL && at < texts_of(scan); at++) {
+        PyObject *list = list_of_text(scan, at, used);
         if (list == NULL || PyTuple_SetItem(tuple, at, list) < 0)
             Py_CLEAR(tuple);
     }
@@ -938,7 +964,7 @@ static PyObject *found(Scan *scan, size_t most)
         "LnNNN",
         (long long)scan->line,
         (Py_ssize_t)used.size,
-        used.size > most ? PyTuple_New(0) : tuple_of_parts(scan, used.count),
+        used.size > most ? PyTuple_New(0) : tuple_of_texts(scan, used.count),
         list_of_others(scan),
         columns_of(scan)
     );
@@ -967,7 +993,7 @@ static PyObject *scan_lines(PyObject *module, PyObject *args)
     PyObject *body;
     long long now_ms;
     Py_ssize_t most;
-    Scan scan = {.parts = 2, .last = NONE};
+    Scan scan = {.series = {.parts = 1, .last = NONE}, .kinds = {.parts = 1, .last = NONE}};
     if (!PyArg_ParseTuple(args, "SLin:scan_lines", &body, &now_ms, &scan.digits, &most))
         return NULL;
     scan.now_ms = now_ms;
@@ -991,7 +1017,7 @@ static PyObject *scan_rows(PyObject *module, PyObject *args)
     PyObject *body;
     long long now_ms;
     int by_line;
-    Scan scan = {.parts = JSON_PARTS, .last = NONE};
+    Scan scan = {.kinds = {.parts = JSON_PARTS, .last = NONE}};
     if (!PyArg_ParseTuple(args, "SLp:scan_rows", &body, &now_ms, &by_line))
         return NULL;
     scan.now_ms = now_ms;
