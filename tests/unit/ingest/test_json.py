@@ -346,36 +346,49 @@ def test_a_description_that_is_too_long_refuses_its_row() -> None:
 
 
 spaces = st.sampled_from(["", "", "", " ", "\t", "\r", " \n ", "\v"])
-plain_values = st.one_of(
-    finite.map(repr),
-    st.integers(-(10**25), 10**25).map(str),
-    st.decimals(-(10**9), 10**9, places=3).map("{:f}".format),
-    st.sampled_from(["0", "-0", "-0.0", "1E5", "1e+3", "2e-7", "0e999999", "1e-999", "1e999"]),
-    st.sampled_from(["01", "1.", ".5", "+1", "-", "1e", "1e+", "NaN", "0x1", "1_0", "true", '"1"']),
-)
-plain_fields = st.one_of(
-    st.tuples(st.just("name"), st.sampled_from(['"a"', '"b.c"', '"é"', '"\\u0061"', '""', "5"])),
-    st.tuples(st.just("value"), plain_values),
-    st.tuples(
-        st.just("time"),
-        st.integers(0, 1 << 54).map(str)
-        | st.sampled_from(["00", "-1", "1.5e12", "null", '"2024-05-01T12:00:00Z"', "1" * 20]),
-    ),
-    st.tuples(
-        st.just("type"), st.sampled_from(['"gauge"', '"counter"', '"other"', '""', "null", "1"])
-    ),
-    st.tuples(
-        st.just("tags"),
-        st.sampled_from(
-            [
-                *("{}", "{ }", '{"k":"v"}', '{ "k" : "v" , "l":"w"}', '{"k":"v","k":"w"}'),
-                *('{"k":"v",}', "{,}", '{"k"}', '{"k":1}', '{"k":{}}', '{"k":"\\n"}', '{"k":"\n"}'),
-                *("null", "[]", '{"k":"v"', '{"é":"ü"}', '{"k" "v"}', '{"k":"' + "v" * 300 + '"}'),
-            ]
-        ),
-    ),
-    st.tuples(st.sampled_from(["metadata", "x", "nam\\u0065"]), st.sampled_from(["{}", "1"])),
-)
+# What each field may be in a row that is otherwise plain; most of it is wrong.
+ODD = {
+    "name": ['"é"', '"\\u0061"', '""', '"a\x01"', '"a\tb"', '"a\x7f"', '"a\\"', "5", "null", '"a'],
+    "value": [
+        *("0", "-0", "-0.0", "1E5", "1e+3", "2e-7", "0e999999", "1e-999", "1e999", "9" * 400),
+        *("01", "-01", "1.", ".5", "-.5", "+1", "-", "1e", "1e+", "NaN", "0x1", "1_0", "true"),
+        *('"1"', "null", "", "1 2", "[1]", "Infinity", "1.5.5", "0.", "00", "9007199254740993"),
+        *("123456789012345678901", "0.1234567890123456789012", "1" * 130, "0." + "0" * 200 + "1"),
+    ],
+    "time": [
+        *("0", "00", "-1", "-0", "1.5e12", "1e3", "null", '"2024-05-01T12:00:00Z"', "1" * 20),
+        *("9007199254740991", "9007199254740992", "18446744073709551617", "1.", "true", "017"),
+    ],
+    "type": ['"gauge"', '"counter"', '"other"', '"Gauge"', '""', "null", "1", '"gauge\x01"'],
+    "tags": [
+        *("{}", "{ }", '{"k":"v"}', '{ "k" : "v" , "l":"w"}', '{"k":"v","k":"w"}', '{"":""}'),
+        *('{"k":"v",}', "{,}", '{"k"}', '{"k":1}', '{"k":{}}', '{"k":"\\n"}', '{"k":"\n"}'),
+        *("null", "[]", '{"k":"v"', '{"é":"ü"}', '{"k" "v"}', '{"k":"' + "v" * 300 + '"}', "{"),
+        *('{"k":"\x1f"}', '{"k\x00":"v"}', '{"k":"v"}}', '{"k":"v" "l":"w"}', '{"k"::"v"}', '"k"'),
+        *("{" + ",".join(f'"{n}":"v"' for n in range(40)) + "}", '{k:"v"}', '{"k":"v";"l":"w"}'),
+    ],
+    "metadata": ["{}", '{"unit":"s"}', "1", "null"],
+    "x": ["1"],
+    "nam\\u0065": ['"c"'],
+    "Name": ['"c"'],
+}
+odd_fields = [(key, raw) for key, raws in ODD.items() for raw in raws]
+plain_values = finite.map(repr) | st.integers().map(str) | st.sampled_from(ODD["value"])
+plain_fields = st.sampled_from(odd_fields)
+
+
+@pytest.mark.parametrize("line_end", [b"\n", b"\r\n"])
+@pytest.mark.parametrize(("key", "raw"), odd_fields, ids=lambda text: text[:20])
+def test_an_odd_row_among_plain_ones(key: str, raw: str, line_end: bytes) -> None:
+    required = {"name": '"a"', "value": "1", key: raw}
+    odd = "{" + ",".join(f'"{name}":{text}' for name, text in required.items()) + "}"
+    plain = b'{"name":"plain","value":1.5,"tags":{"h":"1"},"time":17}'
+    rows = [*[plain] * 9, odd.encode(), b"", b"\v", b" \f\t", *[plain] * 9]
+    decode_ndjson(line_end.join(rows), NOW)
+    for body in (rows[:10], rows[9:10], rows[9:10] + rows[-1:]):
+        for form in (b"[%b]", b' { "metrics" : [ %b ] } '):
+            with suppress(NowlineError):
+                decode_json(form % b",".join(body), NOW)
 
 
 @st.composite
@@ -430,6 +443,15 @@ def test_a_body_that_breaks_off(cut: int) -> None:
     with pytest.raises(NowlineError):
         decode_json(body[:cut], NOW)
     _only_refusals(row + b"\n" + row[: cut % len(row)])
+
+
+def test_a_line_leaves_nothing_behind_that_is_not_plain() -> None:
+    number = b"1234567890123456789012e-30"
+    plain = [b'{"name":"a","value":%d}' % n for n in range(20)]
+    odd = b'{"value":%b,"name":"b"} 1' % number
+    last = b'{"value":%b,"name":"b"}' % number
+    columns = decode_ndjson(b"\n".join([odd, *plain, odd, last]), NOW)
+    assert columns.value.tolist() == [*range(20), float(number)]
 
 
 def test_many_lines_with_others_between() -> None:

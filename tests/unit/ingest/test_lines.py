@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 import tracemalloc
 from collections.abc import Callable
+from random import Random
 
 import numpy as np
 import pytest
@@ -181,6 +182,8 @@ def test_every_shape_of_line(body: bytes, found: list[Point]) -> None:
         ("s", 1_700_000_000, 1_700_000_000_000),
         ("s", -1, -1000),
         ("s", 9_999_999_999_999_999, 1 << 53),
+        ("s", 18_446_744_073_709_552, 1 << 53),
+        ("ms", 9_999_999_999_999_999_999, 1 << 53),
         ("s", -9_999_999_999_999_999_999, -(1 << 53)),
     ],
 )
@@ -340,6 +343,32 @@ def test_tags_that_many_values_share_are_only_so_long(
         tracemalloc.stop()
     assert refused.value.code is Code.TOO_LARGE
     assert most < 40 << 20
+
+
+def test_series_and_fields_in_any_order() -> None:
+    random = Random(1)
+    series, fields = [b"m,h=%d" % n for n in range(9)], [b"a", b"b", b"c"]
+    written = [
+        (random.choice(series), random.sample(fields, random.randint(1, 3))) for _ in range(2_000)
+    ]
+    body = b"\n".join(
+        name + b" " + b",".join(b"%b=%d" % (key, n) for key in keys) + b" 1"
+        for n, (name, keys) in enumerate(written)
+    )
+    assert rows(decode_lines(body, NOW)) == [
+        (n, f"m.{key.decode()}", {"h": name.decode()[-1]}, 0, n)
+        for n, (name, keys) in enumerate(written)
+        for key in keys
+    ]
+
+
+def test_a_line_leaves_nothing_behind_that_is_not_taken_together() -> None:
+    number = b"1234567890123456789012e-30"
+    body = b"a v=%b,w=t 1\nb v=7 1\nc v=%b,w=x 1\nd v=8 1\ne v=%b\n" % ((number,) * 3)
+    columns = decode_lines(body, NOW)
+    values = [(label, value) for _, label, _, _, value in rows(columns)]
+    exact = float(number)
+    assert values == [("a.v", exact), ("a.w", 1), ("b.v", 7), ("d.v", 8), ("e.v", exact)]
 
 
 def test_many_fields_of_a_long_series_take_no_longer_than_their_text() -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import struct
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from random import Random
 
+import numpy as np
 import psutil
 import pytest
 from hypothesis import example, given, settings
@@ -62,6 +64,18 @@ def test_a_number_is_the_one_that_python_reads(text: str) -> None:
         assert not 1e-290 < abs(float(text)) < 1e290
     else:
         assert struct.pack("d", found) == struct.pack("d", float(text))
+
+
+def test_numbers_that_lie_between_floats_go_to_the_nearest() -> None:
+    random = Random(1)
+    texts = [
+        f"{random.randrange(10**17, 10**19)}e-{random.randint(1, 19)}".encode()
+        for _ in range(100_000)
+    ]
+    _, _, _, others, raw = _native.scan_lines(b"\n".join(b"m v=" + each for each in texts), 0, 6, 9)
+    assert others == []
+    values = np.frombuffer(raw)[-len(texts) :]
+    assert values.tolist() == list(map(float, texts))
 
 
 @given(st.integers(-(1 << 65), 1 << 65), st.sampled_from("iu"))
