@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -14,6 +15,8 @@ from nowline.ingest.group_commit import GroupCommit
 from nowline.ingest.service import Outcome
 
 JSON: Final = "application/json"
+# From here on a thread is worth its while: others are served meanwhile.
+_LONG_BYTES: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,5 +68,11 @@ class Door:
         """
         content_type = request.headers.get("content-type", "")
         sent = Sent(await sent_body(request), content_type, request.scope["query_string"])
-        answer = self.answer(await group.accept(self.decode(sent, group.now_ms())))
+        columns = await self._decoded(sent, group.now_ms())
+        answer = self.answer(await group.accept(columns))
         return Response(answer.body or None, status_code=answer.status, media_type=JSON)
+
+    async def _decoded(self, sent: Sent, now_ms: int) -> Columns:
+        if len(sent.body) < _LONG_BYTES:
+            return self.decode(sent, now_ms)
+        return await asyncio.to_thread(self.decode, sent, now_ms)

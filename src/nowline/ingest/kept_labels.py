@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Generic, TypeVar
 
 from nowline.ingest.columns import Label
@@ -28,6 +29,8 @@ class KeptLabels(Generic[Sent]):
         self._labels: dict[Sent, Label] = {}
         self.get = self._labels.get
         self.size = 0
+        # Long bodies are read by threads.
+        self._lock = threading.Lock()
 
     def keep(self, sent: Sent, length: int, label: Label) -> Label:
         """Keep the label, if nothing is wrong with it.
@@ -40,9 +43,10 @@ class KeptLabels(Generic[Sent]):
         if label.fault is not None:
             return label
         size = label.size + length + _ENTRY_BYTES
-        if self.size + size > self._most_bytes:
-            self._labels.clear()
-            self.size = 0
-        self._labels[sent] = label
-        self.size += size
+        with self._lock:
+            if self.size + size > self._most_bytes:
+                self._labels.clear()
+                self.size = 0
+            self._labels[sent] = label
+            self.size += size
         return label
