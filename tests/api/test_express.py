@@ -105,6 +105,8 @@ REQUESTS: dict[str, tuple[Any, ...]] = {
     "packed": ("/write", gzip.compress(b"ex.parity v=1"), KEY, "Content-Encoding: gzip"),
     "another spelling": ("//write/", b"ex.parity v=1", KEY),
     "nothing there": ("/writes", b"ex.parity v=1", KEY),
+    "a long body": ("/write", b"ex.parity v=1\n" * 40_000, KEY),
+    "a body that is too long for it": ("/write", b"ex.parity v=1\n" * 100_000, KEY),
     "many rows": ("/write", b"ex.parity v=1\n" * 1_000, KEY),
 }
 
@@ -172,6 +174,19 @@ def test_one_who_leaves_at_once_has_sent_it_all_the_same(
         leaving.send(request("/write", b"ex.left v=1", KEY))
         leaving.close()
     assert counted(reader, "ex.left.v", 20) == 20
+
+
+def test_many_who_announce_much_keep_nobody_out(server: Server, wire: Wire) -> None:
+    whole = request("/write", b"#" * (1 << 20), KEY)
+    slow = [Wire(server) for _ in range(40)]
+    for each in slow:
+        each.send(whole[: 1 << 19])
+    for _ in range(3):
+        assert wire.ask(request("/write", b"ex.room v=1", KEY)).status == 204
+    for each in slow:
+        each.send(whole[1 << 19 :])
+        assert each.answer().status == 204
+        each.close()
 
 
 def test_one_who_leaves_before_the_end_harms_nobody(server: Server, wire: Wire) -> None:

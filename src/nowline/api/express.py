@@ -1,4 +1,4 @@
-"""A short way for small requests to the doors: no task, no framework, one write.
+"""A short way for plain requests to the doors: no task, no framework, one write.
 
 A program that reports single points sends thousands of small requests a second. On their way
 through the server, the framework's edge and a task each they cost several times what is done with
@@ -25,8 +25,10 @@ from nowline.ingest.admission import Admission, Hold
 from nowline.ingest.group_commit import GroupCommit, Told
 from nowline.model.user import Principal
 
-MOST_BYTES: Final = 16 << 10
-"""How long the body of a small request may be."""
+MOST_BYTES: Final = 1 << 20
+"""How long the body of a plain request may be."""
+# The long way counts what it reads as held; here all of it together has a limit of its own.
+_MOST_READING: Final = 32 << 20
 
 _HEAD_END: Final = b"\r\n\r\n"
 # A program sends the same head each time; these few are looked at as a whole.
@@ -51,7 +53,7 @@ _SPECIAL: Final = frozenset(
 
 @dataclass(slots=True)
 class Parcel:
-    """A small request to a door, and what of its body is there.
+    """A plain request to a door, and what of its body is there.
 
     Attributes:
         route: The path of the door.
@@ -59,7 +61,8 @@ class Parcel:
         principal: Whose key was sent.
         content_type: As the header has it.
         query: What stands after the `?`.
-        body: What of it came in.
+        length: How long the body is.
+        pieces: What of it came in.
     """
 
     route: str
@@ -67,7 +70,13 @@ class Parcel:
     principal: Principal
     content_type: str
     query: bytes
-    body: bytes = b""
+    length: int
+    pieces: list[bytes]
+
+    @property
+    def body(self) -> bytes:
+        """What of the body is there, in one piece."""
+        return self.pieces[0] if len(self.pieces) == 1 else b"".join(self.pieces)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,17 +85,15 @@ class _Known:
 
     Attributes:
         parcel: What it begins.
-        length: How long the body is.
         revision: Of the credentials, when it was read.
     """
 
     parcel: Parcel
-    length: int
     revision: int
 
 
 class Express:
-    """Answers small requests to the doors.
+    """Answers plain requests to the doors.
 
     Args:
         doors: By path.
@@ -109,6 +116,9 @@ class Express:
         self._admission = admission
         self._group = group
         self._stats = stats
+        limits = admission.limits
+        self._most = min(MOST_BYTES, limits.sent_bytes, limits.unpacked_bytes)
+        self._reading = 0
         self._heads: dict[bytes, _Known] = {}
 
     def recall(self, data: bytes) -> Parcel | None:
@@ -119,25 +129,27 @@ class Express:
         """
         end = data.find(_HEAD_END)
         known = self._heads.get(data[:end])
-        if known is None or len(data) - end - len(_HEAD_END) != known.length:
+        if known is None or len(data) - end - len(_HEAD_END) != known.parcel.length:
             return None
         if known.revision != self._auth.revision:
             del self._heads[data[:end]]
             return None
-        return replace(known.parcel, body=data[end + len(_HEAD_END) :])
+        return replace(known.parcel, pieces=[data[end + len(_HEAD_END) :]])
 
     def remember(self, data: bytes, parcel: Parcel) -> None:
         """Know the head of a request again, if that is what came in and nothing else."""
         end = data.find(_HEAD_END)
-        length = len(parcel.body)
-        if not 0 < end <= _MOST_HEAD_BYTES or len(data) - end - len(_HEAD_END) != length:
+        is_whole = len(data) - end - len(_HEAD_END) == parcel.length
+        if not 0 < end <= _MOST_HEAD_BYTES or not is_whole:
             return
         if len(self._heads) >= _MOST_HEADS:
             self._heads = {}
-        self._heads[data[:end]] = _Known(replace(parcel, body=b""), length, self._auth.revision)
+        self._heads[data[:end]] = _Known(replace(parcel, pieces=[]), self._auth.revision)
 
     def parcel(self, target: bytes, headers: Headers) -> Parcel | None:
-        """A POST with these headers as a small request; None if it has to take the long way.
+        """A POST with these headers as a plain request; None if it has to take the long way.
+
+        Whoever got one calls `release` when no more of its body is read.
 
         Args:
             target: Path and query, as sent.
@@ -149,14 +161,22 @@ class Express:
             return None
         # Of a header that is sent twice the first counts, as elsewhere.
         sent = dict(reversed(headers))
-        length = sent.get(b"content-length", b"")
-        if not length.isdigit() or int(length) > MOST_BYTES or not _SPECIAL.isdisjoint(sent):
+        announced = sent.get(b"content-length", b"")
+        length = int(announced) if announced.isdigit() else MOST_BYTES + 1
+        if length > self._most or self._reading + length > _MOST_READING:
+            return None
+        if not _SPECIAL.isdisjoint(sent):
             return None
         principal = self._auth.known_key(sent.get(b"authorization", b"").decode("latin-1"))
         if principal is None or allows(principal, Action.INGEST) is not None:
             return None
         content_type = sent.get(b"content-type", b"").decode("latin-1")
-        return Parcel(found[0], found[1], principal, content_type, query)
+        self._reading += length
+        return Parcel(found[0], found[1], principal, content_type, query, length, [])
+
+    def release(self, parcel: Parcel) -> None:
+        """Count no longer what was announced of a body."""
+        self._reading -= parcel.length
 
     def take(self, parcel: Parcel, reply: Reply) -> None:
         """Take in a request whose body is all there; `reply` is called once, now or later."""
@@ -172,7 +192,7 @@ class Express:
 
         try:
             hold = self._admission.admit(parcel.principal.id)
-            hold.grow(len(parcel.body), len(parcel.body))
+            hold.grow(parcel.length, parcel.length)
             sent = Sent(parcel.body, parcel.content_type, parcel.query)
             columns = parcel.door.decode(sent, self._group.now_ms())
         except Exception as error:  # noqa: BLE001 - told to the client, and logged if unexpected

@@ -1,4 +1,4 @@
-"""The HTTP protocol of a connection: uvicorn's, with the short way for small requests.
+"""The HTTP protocol of a connection: uvicorn's, with the short way for plain requests.
 
 uvicorn's class is not public as a base: the version is pinned, and `check` runs at start.
 """
@@ -13,7 +13,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 if TYPE_CHECKING:
     from nowline.api.express import Express, Parcel
 
-# How long the rest of a small request may take; what is slower takes the long way, with its limits.
+# How long the rest of a plain request may take; what is slower takes the long way, with its limits.
 _PATIENCE_S: Final = 1.0
 _OVERRIDDEN: Final = (
     "connection_lost",
@@ -40,7 +40,7 @@ class Protocol(HttpToolsProtocol):
     """One connection.
 
     Args:
-        express: Answers small requests.
+        express: Answers plain requests.
         given: As uvicorn makes its own class.
     """
 
@@ -53,7 +53,7 @@ class Protocol(HttpToolsProtocol):
         self._data = b""
 
     def data_received(self, data: bytes) -> None:
-        """Read on; what is there of a small request may wait a moment for the rest."""
+        """Read on; what is there of a plain request may wait a moment for the rest."""
         if self._is_between and self._is_idle() and (parcel := self._express.recall(data)):
             self._unset_keepalive_if_required()
             self._take(parcel)
@@ -82,14 +82,14 @@ class Protocol(HttpToolsProtocol):
             super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
-        """Gather a small body; no more comes than was announced."""
+        """Gather a body; no more comes than was announced."""
         if self._parcel is None:
             super().on_body(body)
         else:
-            self._parcel.body += body
+            self._parcel.pieces.append(body)
 
     def on_message_complete(self) -> None:
-        """Take in a small request."""
+        """Take in a plain request."""
         self._is_between = True
         parcel = self._take_parcel()
         if parcel is None:
@@ -120,6 +120,8 @@ class Protocol(HttpToolsProtocol):
 
     def _take_parcel(self) -> Parcel | None:
         parcel, self._parcel = self._parcel, None
+        if parcel is not None:
+            self._express.release(parcel)
         if self._patience is not None:
             self._patience.cancel()
             self._patience = None
@@ -130,8 +132,8 @@ class Protocol(HttpToolsProtocol):
         parcel = self._take_parcel()
         if parcel is not None:
             super().on_headers_complete()
-            if parcel.body:
-                super().on_body(parcel.body)
+            for piece in parcel.pieces:
+                super().on_body(piece)
 
     def _reply(self, pending: _Pending, head: bytes, body: bytes) -> None:
         pending.response_complete = True
@@ -147,7 +149,7 @@ class Protocol(HttpToolsProtocol):
 
 
 class _Pending:
-    """A small request that is not answered yet, as uvicorn looks at one: it may go meanwhile."""
+    """A plain request that is not answered yet, as uvicorn looks at one: it may go meanwhile."""
 
     def __init__(self) -> None:
         self.response_complete = False

@@ -11,9 +11,9 @@ from typing import TypeAlias, TypeVar
 
 import msgspec
 
-from nowline.ingest.columns import Label
+from nowline.ingest.columns import Label, Labels
 from nowline.ingest.faults import UNDECODABLE, reason_of
-from nowline.ingest.kept_labels import KeptLabels
+from nowline.ingest.kept_labels import KeptLabels, KeptLists
 from nowline.ingest.rules import MOST_TAGS, tags_fault
 from nowline.model.series import MetricType
 
@@ -21,7 +21,7 @@ Kind: TypeAlias = tuple[str, MetricType | None, bytes]
 """Name, type and tags as they were sent."""
 SentKind: TypeAlias = tuple[bytes, bytes, bytes]
 """The same, all as they were sent, without quotes; empty where there are none."""
-Labels: TypeAlias = tuple[list[Label], dict[int, str]]
+Read: TypeAlias = tuple[list[Label], dict[int, str]]
 """The label of each kind, and by place what is wrong with those whose tags are not read."""
 
 # Twice what as many tags as there may be take if every byte of them is escaped.
@@ -31,25 +31,27 @@ _TYPES = {b"": None} | {kind.value.encode(): kind for kind in MetricType}
 _tags = msgspec.json.Decoder(dict[str, str])
 _kept = KeptLabels[Kind]()
 _kept_sent = KeptLabels[SentKind]()
+_kept_lists = KeptLists[SentKind]()
 _Key = TypeVar("_Key", Kind, SentKind)
 
 
-def labels_of(kinds: Sequence[Kind]) -> Labels:
+def labels_of(kinds: Sequence[Kind]) -> Read:
     """The labels of these kinds."""
     return _labels(kinds, _kept, lambda kind: kind)
 
 
-def labels_of_sent(kinds: Sequence[SentKind]) -> Labels | None:
+def labels_of_sent(kinds: Sequence[SentKind]) -> Read | None:
     """The labels of these kinds; None if one has a name or a type that is not valid."""
+    if (known := _kept_lists.get(kinds)) is not None:
+        return known, {}
     try:
-        return _labels(kinds, _kept_sent, _decoded)
+        labels, bad = _labels(kinds, _kept_sent, _decoded)
     except (UnicodeDecodeError, KeyError):
         return None
+    return (labels, bad) if bad else (_kept_lists.keep(kinds, Labels(labels)), bad)
 
 
-def _labels(
-    kinds: Sequence[_Key], kept: KeptLabels[_Key], decoded: Callable[[_Key], Kind]
-) -> Labels:
+def _labels(kinds: Sequence[_Key], kept: KeptLabels[_Key], decoded: Callable[[_Key], Kind]) -> Read:
     labels: list[Label] = []
     bad: dict[int, str] = {}
     for place, (kind, label) in enumerate(zip(kinds, map(kept.get, kinds), strict=True)):

@@ -3,15 +3,55 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from typing import Generic, TypeVar
 
-from nowline.ingest.columns import Label
+from nowline.ingest.columns import Label, Labels
 
 Sent = TypeVar("Sent", bound=tuple[object, ...])
 
 MOST_BYTES = 64 << 20
 """What the labels of one format may take: some 32,000 of four tags, or 2,000 of the longest."""
 _ENTRY_BYTES = 256
+
+
+# For fewer labels a list is not worth its while.
+_FEWEST_TOGETHER = 32
+
+
+class KeptLists(Generic[Sent]):
+    """Some of the lists of labels that bodies had, by what was sent for them.
+
+    Senders have the same series in body after body. All are let go of before they take too much;
+    none is kept with a label that is refused.
+
+    Args:
+        most_bytes: How much memory they may take, about.
+    """
+
+    def __init__(self, most_bytes: int = MOST_BYTES) -> None:
+        self._most_bytes = most_bytes
+        self._lists: dict[tuple[Sent, ...], Labels] = {}
+        self.size = 0
+        self._lock = threading.Lock()
+
+    def get(self, sent: Sequence[Sent]) -> Labels | None:
+        """The labels that were kept for this, if they were."""
+        return self._lists.get(tuple(sent)) if len(sent) >= _FEWEST_TOGETHER else None
+
+    def keep(self, sent: Sequence[Sent], labels: Labels) -> Labels:
+        """Keep the labels of this, which are returned."""
+        if len(sent) < _FEWEST_TOGETHER or labels.has_faults:
+            return labels
+        # What was sent for a label is about as long as its key.
+        size = sum(label.size + len(label.key) + _ENTRY_BYTES for label in labels)
+        with self._lock:
+            if self.size + size > self._most_bytes:
+                self._lists, self.size = {}, 0
+            if size <= self._most_bytes:
+                self._lists[tuple(sent)] = labels
+                self.size += size
+        return labels
 
 
 class KeptLabels(Generic[Sent]):

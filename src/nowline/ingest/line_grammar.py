@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from nowline.ingest.columns import Label
-from nowline.ingest.kept_labels import KeptLabels
+from nowline.ingest.columns import Label, Labels
+from nowline.ingest.kept_labels import KeptLabels, KeptLists
 
 _NAME = rb"(?:[^, \n]|(?<=\\)[, ])++"
 _PART = rb"(?:[^,= \n]|(?<=\\)[,= ])++"
@@ -112,10 +112,17 @@ def label_of(series: bytes, field: bytes) -> Label:
 
 
 def labels_of(series: list[bytes], fields: list[bytes]) -> list[Label]:
-    """The label of each of these fields; `NO_LABEL` where there can be none."""
-    known = list(map(_kept.get, zip(series, fields, strict=True)))
+    """The label of each of these fields: `Labels`, or with `NO_LABEL` where there can be none."""
+    sent = list(zip(series, fields, strict=True))
+    if (labels := _kept_lists.get(sent)) is not None:
+        return labels
+    known = list(map(_kept.get, sent))
     found = [label for label in known if label is not None]
-    return found if len(found) == len(known) else list(map(_label_if_any, series, fields))
+    if len(found) < len(known):
+        found = list(map(_label_if_any, series, fields))
+    if any(label is NO_LABEL for label in found):
+        return found
+    return _kept_lists.keep(sent, Labels(found))
 
 
 def _label_if_any(series: bytes, field: bytes) -> Label:
@@ -143,6 +150,7 @@ def _read_series(series: bytes) -> tuple[str, dict[str, str]]:
 
 
 _kept = KeptLabels[tuple[bytes, bytes]]()
+_kept_lists = KeptLists[tuple[bytes, bytes]]()
 
 
 def _tags(series: bytes, start: int) -> dict[str, str]:

@@ -15,7 +15,7 @@ import numpy as np
 
 from nowline.errors import invalid
 from nowline.ingest import line_scan, native
-from nowline.ingest.columns import Columns, Label, Rejected
+from nowline.ingest.columns import Columns, Label, Labels, Rejected
 from nowline.ingest.line_grammar import (
     MOST_LINE_BYTES,
     LineError,
@@ -130,7 +130,8 @@ class _Rows:
         label, line = found.label, found.line
         if self.lines:
             label, line = label + len(self.labels), line + self.lines
-        self.labels += found.labels
+        # Of most bodies the labels are a list that is shared with other bodies.
+        self.labels = [*self.labels, *found.labels] if self.labels else found.labels
         self.parts.append(_Part(label, found.time, line, found.value))
         for number, text in found.others:
             self._reject(self._read(text, self.lines + number), self.lines + number)
@@ -199,6 +200,7 @@ class _Rows:
         place = self.places.get((series, key))
         if place is None:
             self.room.take(len(series) + len(key))
+            self.labels = [*self.labels] if isinstance(self.labels, Labels) else self.labels
             self.labels.append(label_of(series, key))
             place = self.places[series, key] = len(self.labels) - 1
         return place

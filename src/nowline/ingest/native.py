@@ -8,7 +8,7 @@ from __future__ import annotations
 import msgspec
 import numpy as np
 
-from nowline.ingest.columns import Label
+from nowline.ingest.columns import Label, Labels
 from nowline.ingest.line_grammar import NO_LABEL, labels_of
 from nowline.ingest.line_scan import Scan, may_go_on
 from nowline.ingest.rows import LabelRoom
@@ -67,7 +67,7 @@ def scan_lines(piece: bytes, room: LabelRoom, now_ms: int, digits: int) -> Scan 
         return None
     labels = labels_of(*kinds)
     line, label, time, value = _table(raw)
-    if NO_LABEL in labels:
+    if not isinstance(labels, Labels):
         keep = _labelled(line, label, labels)
         texts = piece.split(b"\n")
         others += [(at, texts[at]) for at in np.unique(line[~keep]).tolist()]

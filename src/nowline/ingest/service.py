@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from nowline.bus.base import Log
 from nowline.clock import Clock
-from nowline.ingest.columns import PART_SHIFT, Columns, Label, Rejected
+from nowline.ingest.columns import PART_SHIFT, Columns, Label, Labels, Rejected
 from nowline.ingest.refusals import Refusals
 from nowline.ingest.rows import MOST_REJECTED, check_rejected, refuse_each
 from nowline.model.batch import Batch
@@ -151,14 +151,11 @@ class Ingest:
             rejected.append(Rejected(index, str(of[at])))
         return columns.where(~bad)
 
-    def _faults(self, labels: Sequence[Label]) -> list[str | None]:
-        """Why the rows of each label are refused, None if they are not."""
-        faults = [label.fault for label in labels]
-        good = (label for label in labels if label.fault is None)
-        asked = dict.fromkeys((label.name, label.type) for label in good)
-        of_metric = {each: self._metric_fault(*each) for each in asked}
+    def _faults(self, labels: Labels) -> list[str | None]:
+        """Why the rows of each label are refused, None if they are not; empty if none are."""
+        of_metric = {each: self._metric_fault(*each) for each in labels.asked}
         if not any(of_metric.values()):
-            return faults
+            return labels.faults if labels.has_faults else []
         return [label.fault or of_metric[label.name, label.type] for label in labels]
 
     def _metric_fault(self, name: str, asked: MetricType | None) -> str | None:
@@ -173,15 +170,13 @@ class Ingest:
 
     def _batch(self, columns: Columns, now: int) -> Batch:
         places, labels = columns.in_use()
-        # Labels may be of one series: the same tags in another order.
-        names = {label.key: label.name for label in labels}
-        numbers = dict(zip(names, range(len(names)), strict=True))
-        kinds = {name: self._catalogue.type_for(name, None) for name in set(names.values())}
+        names = labels.series.values()
+        kinds = {name: self._catalogue.type_for(name, None) for name, _ in labels.asked}
         series = np.zeros(len(columns.labels), np.uint32)
-        series[places] = [numbers[label.key] for label in labels]
+        series[places] = labels.numbers
         return Batch(
-            list(names),
-            [kinds[name] for name in names.values()],
+            labels.keys,
+            [kinds[name] for name in names],
             series[columns.label],
             columns.time,
             columns.value,

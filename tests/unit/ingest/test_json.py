@@ -471,3 +471,13 @@ def test_many_lines_with_others_between() -> None:
     assert columns.metadata == {"m": b'{"unit":"s"}'}
     assert Rejected(77, "tags: not valid UTF-8") in columns.rejected
     assert columns.index.tolist() == sorted(columns.index.tolist())
+
+
+def test_the_labels_that_bodies_share_stay_as_they_are() -> None:
+    rows = [b'{"name":"m","value":%d,"tags":{"h":"%d"}}' % (n, n) for n in range(40)]
+    odd = b'{"name":"m","value":1,"tags":{"h":"\\u0041"}}'
+    body, longer = b"\n".join(rows), b"\n".join([*rows, odd])
+    first, other, again = (decode_ndjson(each, NOW) for each in (body, longer, body))
+    assert [len(each.labels) for each in (first, again)] == [40, 40]
+    assert [other.labels[at].tags["h"] for at in other.label.tolist()][-1] == "A"
+    assert first.in_use()[1].keys == [label.key for label in again.labels]

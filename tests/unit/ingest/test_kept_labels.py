@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from nowline.ingest.columns import Label
-from nowline.ingest.kept_labels import KeptLabels
+from nowline.ingest.columns import Label, Labels
+from nowline.ingest.kept_labels import KeptLabels, KeptLists
 
 Kept = KeptLabels[tuple[str]]
 
@@ -54,3 +54,43 @@ def test_they_take_no_more_than_they_may(make: Callable[[int], Label]) -> None:
         tracemalloc.stop()
     assert held < 1.2 * most
     assert kept.get((make(number).name,)) is not None
+
+
+Lists = KeptLists[tuple[str, int]]
+
+
+def put_list(kept: Lists, start: int, labels: Labels) -> None:
+    kept.keep([(label.name, start) for label in labels], labels)
+
+
+def test_a_list_is_found_again_by_all_that_was_sent_for_it() -> None:
+    kept, labels = Lists(), Labels(map(shortest, range(40)))
+    put_list(kept, 0, labels)
+    sent = [(label.name, 0) for label in labels]
+    assert kept.get(sent) is labels
+    assert kept.get(sent[::-1]) is None
+    assert kept.get(sent[:-1]) is None
+    assert kept.get([(label.name, 1) for label in labels]) is None
+
+
+def test_a_short_list_and_one_with_a_label_that_is_refused_are_not_kept() -> None:
+    kept = Lists()
+    put_list(kept, 0, Labels([shortest(1)]))
+    put_list(kept, 0, Labels([*map(shortest, range(40)), Label("", None, {})]))
+    assert kept.size == 0
+
+
+@pytest.mark.parametrize("make", [longest, shortest])
+def test_lists_take_no_more_than_they_may(make: Callable[[int], Label]) -> None:
+    most = 4 << 20
+    kept = Lists(most)
+    tracemalloc.start()
+    try:
+        for start in range(0, 2 * most // make(0).size, 32):
+            put_list(kept, start, Labels(map(make, range(start, start + 32))))
+            assert kept.size <= most
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held < 1.2 * most
+    assert kept.size > 0

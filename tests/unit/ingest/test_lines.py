@@ -482,3 +482,18 @@ def test_no_bytes_make_it_fail(body: bytes) -> None:
 def test_good_lines_are_kept_between_any_others(others: list[bytes]) -> None:
     columns = decode_lines(b"\n".join([*others, b"good value=7 5000000"]), NOW)
     assert rows(columns)[-1][1:] == ("good", {}, 5, 7.0)
+
+
+def test_the_labels_that_bodies_share_stay_as_they_are() -> None:
+    shared = b"".join(b"m,h=%d v=%d 1\n" % (n, n) for n in range(40))
+    odd = b'm,h=a\\ b v=1 1\nm,h=0 s="x",v=2 1\n'
+    piece = b"#" * (1 << 20) + b"\n"
+    first = lines.decode_lines(shared, NOW, "ms")
+    again = lines.decode_lines(shared, NOW, "ms")
+    assert first.labels == again.labels
+    assert len(first.labels) == 40
+    for body in (shared + odd, odd + shared, shared + piece + shared + odd, shared):
+        columns = lines.decode_lines(body, NOW, "ms")
+        assert told(columns) == told(lines.decode_lines(body, NOW, "ms", way=EACH))
+    assert len(first.labels) == len(again.labels) == 40
+    assert first.in_use()[1].keys == [label.key for label in first.labels]
