@@ -15,7 +15,7 @@ PEERS_STAMP := .venv/.peers
 VENV_STATE := $(CURDIR) $(shell $(BIN)/python -V 2>/dev/null)
 NODE_STAMP := $(WEB)/node_modules/.ready
 NODE_STATE := $(shell node -p 'process.version + " " + process.platform + " " + process.arch' 2>/dev/null)
-NATIVE_SOURCES := hatch_build.py src/nowline/ingest/_native.c
+NATIVE_SOURCES := hatch_build.py src/nowline/ingest/_native.c $(wildcard src/nowline/ingest/native_scanner/*.h)
 PAGE_STAMP := $(WEB)/node_modules/.page-ready
 PAGE_SOURCES := $(shell find $(wildcard $(WEB)/src $(WEB)/public $(WEB)/scripts)) $(wildcard $(WEB)/*.*)
 
