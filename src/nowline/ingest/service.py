@@ -187,6 +187,8 @@ class Ingest:
     def _count(self, accepted: int, rejected: list[Rejected]) -> Outcome:
         self.taken.batches += 1
         self.taken.accepted += accepted
+        if not rejected:
+            return Outcome(accepted, [])
         self.taken.rejected += len(rejected)
         self.taken.refusals.add(rejected)
         return Outcome(accepted, sorted(rejected, key=lambda row: row.index))
