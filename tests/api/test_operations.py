@@ -53,7 +53,7 @@ def test_metrics_are_openmetrics_that_describe_themselves(reader: httpx.Client) 
     assert len(found) > 10
     assert all(name.startswith("nowline_") for name in found)
     assert all(family.documentation for family in found.values())
-    assert {family.type for family in found.values()} <= {"counter", "gauge"}
+    assert {family.type for family in found.values()} <= {"counter", "gauge", "histogram"}
 
 
 def test_metrics_count_what_is_taken_in_and_refused(

@@ -91,6 +91,10 @@ def test_shows_the_host_live_after_signing_in(browser: Browser, host: Server) ->
         before = newest(page, "cpu-now")
         wait_for_newer(page, "cpu-now", before)
         wait_for_newer(page, "cpu", before)
+        # From the arrival of an event to its pixels, of the whole page and of each widget.
+        expect(page.get_by_test_id("live-state")).to_contain_text(re.compile(r"\d ms"))
+        card = page.locator('[data-testid="widget"][data-widget="cpu"]')
+        expect(card).to_have_attribute("data-latency", re.compile(r"^\d+$"))
 
 
 def test_shows_a_posted_metric_without_a_reload(browser: Browser, host: Server) -> None:

@@ -7,7 +7,12 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from prometheus_client import CollectorRegistry
-from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.metrics_core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
 from prometheus_client.openmetrics.exposition import generate_latest
 from prometheus_client.registry import Collector
 
@@ -18,6 +23,7 @@ from nowline.ingest.activity import Activity
 from nowline.ingest.admission import Admission
 from nowline.ingest.repeated_rows import Once
 from nowline.ingest.service import Ingest
+from nowline.live.delays import BOUNDS_MS, Delays
 from nowline.live.hub import Hub
 from nowline.model.level import Level
 from nowline.query.cache import Tally
@@ -239,6 +245,8 @@ class Telemetry(Collector):
         yield _counter(
             "nowline_live_skipped_frames", "Frames merged for slow readers.", state.skipped
         )
+        yield _delays("publish", "From a row's arrival to its frame.", state.published)
+        yield _delays("write", "From a frame to a reader's socket.", state.written)
 
 
 def _statsd(state: StatsdState) -> Iterator[Metric]:
@@ -279,6 +287,13 @@ def _shared(shared: SharedState) -> Iterator[Metric]:
         counted = CounterMetricFamily(f"nowline_cache_{name}", text, labels=["kind"])
         counted.add_metric(["shared"], value)
         yield counted
+
+
+def _delays(step: str, text: str, delays: Delays) -> Metric:
+    bounds = [str(bound / 1000) for bound in BOUNDS_MS]
+    buckets = [*zip(bounds, delays.up_to(), strict=True), ("+Inf", delays.count)]
+    name = f"nowline_live_{step}_seconds"
+    return HistogramMetricFamily(name, text, buckets, delays.sum_ms / 1000)
 
 
 def _levels(levels: Mapping[Level, LevelState]) -> Iterator[Metric]:

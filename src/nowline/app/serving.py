@@ -27,6 +27,7 @@ from nowline.backup.staging import Sources
 from nowline.bus.opening import open_log
 from nowline.clock import Clock, SystemClock
 from nowline.collect.host import HostCollector
+from nowline.collect.live import LiveCollector
 from nowline.collect.requests import RequestStats
 from nowline.collect.schedule import Sample, run_every_second
 from nowline.collect.server import ProcessCollector
@@ -35,6 +36,7 @@ from nowline.config import ConfigError, Settings, signing_key
 from nowline.errors import NowlineError
 from nowline.ingest.service import Ingest
 from nowline.live import transport
+from nowline.live.hub import Hub
 from nowline.lock import DirectoryLock
 from nowline.rollup.worker import STORE_GROUP
 from nowline.store.documents import Documents
@@ -106,7 +108,7 @@ async def _running(settings: Settings, clock: Clock) -> AsyncIterator[Served]:
         await stack.enter_async_context(background(auth.watch(), flow.hub.run()))
         if flow.statsd is not None and settings.statsd_port is not None:
             await _enter_statsd(stack, flow.statsd, settings.statsd_port)
-        collecting = run_every_second(_samples(settings, requests), flow.ingest, clock)
+        collecting = run_every_second(_samples(settings, requests, flow.hub), flow.ingest, clock)
         await stack.enter_async_context(background(collecting))
         await stack.enter_async_context(background(*_following(settings, flow.ingest, clock)))
         yield Served(app, http.express(given), flow.hub, auth)
@@ -137,8 +139,12 @@ async def _create_first_admin(auth: Auth, email: str, password: str) -> None:
         raise ConfigError(f"NOWLINE_ADMIN_{field.upper()}: {message}") from error
 
 
-def _samples(settings: Settings, requests: RequestStats) -> list[Sample]:
-    own: list[Sample] = [ProcessCollector().sample, requests.sample]
+def _samples(settings: Settings, requests: RequestStats, hub: Hub) -> list[Sample]:
+    own: list[Sample] = [
+        ProcessCollector().sample,
+        requests.sample,
+        LiveCollector(hub.state).sample,
+    ]
     return [HostCollector().sample, *own] if settings.host_metrics else own
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from nowline.clock import Clock
+from nowline.live.delays import Delays
 from nowline.live.frames import Frame, FrameId, Ring
 
 # A channel that follows every change tells at most one frame in this time …
@@ -71,12 +72,14 @@ class Sequence:
         newest: The newest number.
         frames: Updates that were published.
         evaluations: How often a channel asked its source for changes.
+        published: How long after its newest row came in each update was published.
     """
 
     epoch: str
     newest: int = 0
     frames: int = 0
     evaluations: int = 0
+    published: Delays = field(default_factory=Delays)
 
     def next(self) -> int:
         """The next number."""
@@ -154,6 +157,8 @@ class Channel:
         self.newest = self._frame("metrics_update", news, self._sequence.next())
         self._ring.append(self.newest)
         self._told_ms = self.newest.published_ms
+        if news.newest_ms is not None:
+            self._sequence.published.observe(self._told_ms - news.newest_ms)
         self._merged.clear()
         self._picture = None
         return True

@@ -14,6 +14,7 @@ import msgspec
 from nowline.clock import Clock, rfc3339
 from nowline.errors import Code, NowlineError
 from nowline.live.channel import RESUME_MS, Channel, Sequence, Source
+from nowline.live.delays import Delays
 from nowline.live.frames import Frame, FrameId
 from nowline.live.reader import Reader, Subscription
 
@@ -26,7 +27,19 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class HubState:
-    """What the hub does, for `/metrics`."""
+    """What the hub does, for `/metrics`.
+
+    Attributes:
+        readers: Open connections.
+        channels: Channels that somebody watches.
+        evaluations: How often a channel asked its source for changes.
+        frames: Updates that were published.
+        writes: Frames that were written to readers.
+        skipped: Frames that readers were too slow for.
+        published: How long after its newest row came in each update was published.
+        written: For each reader, how long after that its socket was given the update; readers
+            that were too slow for one before it are not counted.
+    """
 
     readers: int
     channels: int
@@ -34,6 +47,8 @@ class HubState:
     frames: int
     writes: int
     skipped: int
+    published: Delays
+    written: Delays
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +82,9 @@ class Hub:
         self._tasks: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
         self._writes = self._skipped = 0
+        self._written = Delays()
+        # By when it was published: readers that were just given a frame.
+        self._just_written: dict[int, int] = {}
         self.is_closed = False
 
     # Readers
@@ -216,9 +234,18 @@ class Hub:
                 for i, reader in enumerate(batch, 1):
                     self._write_news(reader)
                     if i % _SLICE == 0:
+                        self._observe_written()
                         await asyncio.sleep(0)
+                self._observe_written()
         finally:
             self._flushing = None
+
+    def _observe_written(self) -> None:
+        """Count what was written since the last call as written now: a slice takes a moment."""
+        now = self._clock.now_ms()
+        for published_ms, readers in self._just_written.items():
+            self._written.observe(now - published_ms, readers)
+        self._just_written.clear()
 
     def _write_news(self, reader: Reader) -> None:
         if reader not in self.readers or reader.closing.done():
@@ -230,6 +257,9 @@ class Hub:
         behind = [s for s in reader.subscriptions.values() if s.is_behind]
         news = [(s, frame) for s in behind for frame in self._news(reader, s, skipping=skipping)]
         self._write(reader, news)
+        if news and not skipping:
+            published_ms = news[0][1].published_ms
+            self._just_written[published_ms] = self._just_written.get(published_ms, 0) + 1
 
     def _news(self, reader: Reader, subscription: Subscription, *, skipping: bool) -> list[Frame]:
         """Each frame that the reader has not been told, or one for all that it was too slow for."""
@@ -368,6 +398,8 @@ class Hub:
             frames=self.sequence.frames,
             writes=self._writes,
             skipped=self._skipped,
+            published=self.sequence.published,
+            written=self._written,
         )
 
 

@@ -182,3 +182,15 @@ async def test_a_live_channel_whose_store_fails_does_not_hurry() -> None:
     due = bench.channel.due_ms()
     assert due is not None
     assert due >= bench.clock.ms + 250
+
+
+async def test_updates_tell_how_old_their_newest_row_is() -> None:
+    bench = Bench()
+    await bench.tell("p", 1)
+    assert bench.sequence.published.count == 0
+    bench.table.newest_ms = START_MS - 84
+    await bench.channel.picture()
+    assert bench.sequence.published.count == 0
+    await bench.tell("p", 2)
+    published = bench.sequence.published
+    assert (published.count, published.sum_ms) == (1, 84)

@@ -250,3 +250,28 @@ async def test_many_readers_are_written_in_slices() -> None:
         pipe.take()
     await world.tell(1)
     assert all(len(messages(pipe.take())) == 1 for pipe in pipes)
+
+
+async def test_who_keeps_up_tells_how_long_writing_takes(world: World) -> None:
+    for _ in range(2):
+        await world.watch()
+    _, slow = await world.watch()
+    await world.tell(1)
+    assert world.hub.state().written.count == 3
+    slow.write(FULL)
+    await world.tell(2)
+    slow.take()
+    await world.tell(3)
+    written = world.hub.state().written
+    assert (written.count, written.sum_ms) == (7, 0)
+
+
+async def test_writing_is_measured_from_publishing_on(world: World) -> None:
+    await world.watch()
+    world.tables.named["a"].put("p", 1)
+    (channel,) = world.hub._watchers
+    await world.hub.tick(channel)
+    world.clock.ms += 30
+    while world.hub._flushing is not None:
+        await world.hub._flushing
+    assert world.hub.state().written.sum_ms == 30

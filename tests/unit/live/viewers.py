@@ -48,6 +48,7 @@ class Table:
     forgotten: int = 0
     broken: bool = False
     asked: int = 0
+    newest_ms: int | None = None
 
     def put(self, cell: str, value: int) -> None:
         self.position += 1
@@ -77,7 +78,7 @@ class Table:
         await asyncio.sleep(0)
         if self.broken:
             raise OSError("the store is gone")
-        return Told(json.dumps(points, separators=(",", ":")).encode(), position)
+        return Told(json.dumps(points, separators=(",", ":")).encode(), position, self.newest_ms)
 
 
 class Tables:

@@ -14,7 +14,8 @@ export type LiveState = 'live' | 'catching-up' | 'polling' | 'paused' | 'reconne
 
 /** Who reads one subscription. */
 export interface Listener {
-  data(frame: DataFrame): void;
+  /** A frame; `held` if it came while the page was paused, and is only shown now. */
+  data(frame: DataFrame, held: boolean): void;
   problem(frame: ErrorFrame): void;
 }
 
@@ -133,7 +134,7 @@ export class LiveClient {
     const held = this.#held;
     this.#held = [];
     held.forEach((frame) => {
-      this.#deliver(frame);
+      this.#deliver(frame, true);
     });
     this.#latency.reset();
     if (this.#overflowed) this.#startOver();
@@ -281,15 +282,15 @@ export class LiveClient {
   }
 
   #hold(frame: DataFrame): void {
-    if (!this.paused) this.#deliver(frame);
+    if (!this.paused) this.#deliver(frame, false);
     else if (this.#held.length < HELD_FRAMES) this.#held.push(frame);
     else this.#overflowed = true;
   }
 
-  #deliver(frame: DataFrame): void {
-    this.#listeners.get(frame.id)?.data(frame);
+  #deliver(frame: DataFrame, held: boolean): void {
+    this.#listeners.get(frame.id)?.data(frame, held);
     if (frame.type !== 'metrics_update') return;
-    if (frame.newest_at) this.#latency.arrived(Date.parse(frame.newest_at));
+    if (frame.newest_at && !held) this.#latency.arrived(Date.parse(frame.newest_at));
     this.#shown += 1;
     this.#left += frame.skipped ?? 0;
   }

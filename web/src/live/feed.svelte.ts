@@ -3,6 +3,7 @@ import { runQuery } from '../api/resources';
 import { SeriesTable, type Revision } from '../series/table';
 import { DEFAULT_RANGE, durationMs, longer, RANGES, type Range } from '../series/window';
 import type { LiveClient } from './client.svelte';
+import { Latency } from './latency';
 import { isPoint, type DataFrame, type Query } from './protocol';
 import type { View } from './view.svelte';
 
@@ -43,6 +44,8 @@ export class Feed {
   newestAt = $state<number | null>(null);
   bucketMs = $state(1000);
   spanMs = $state(DEFAULT_RANGE.spanMs);
+  /** From an event's arrival at the server to its pixels here, the middle of the last updates, ms. */
+  latencyMs = $state<number | null>(null);
   /** How often news may be expected at most. */
   intervalMs = $state(1000);
   glowing: Glow[] = [];
@@ -57,14 +60,21 @@ export class Feed {
     this.spanMs = range.spanMs;
     this.intervalMs = Math.max(durationMs(interval) ?? 0, bucketMs);
     this.failure = null;
+    this.latencyMs = null;
     if (view.end !== null) return this.#load(api, { ...query, interval: bucket }, view.end);
+    const latency = new Latency(
+      () => live.serverNow(),
+      (medianMs) => (this.latencyMs = medianMs),
+    );
     const asked = { ...query, interval: bucket, time_range: { last: lookBack(range) } };
     return live.watch(
       name,
       { query: asked, interval },
       {
-        data: (frame) => {
+        data: (frame, held) => {
           this.#accept(frame, view.now());
+          const isUpdate = frame.type === 'metrics_update' && !held;
+          if (isUpdate && frame.newest_at) latency.arrived(Date.parse(frame.newest_at));
         },
         problem: ({ detail }) => {
           this.#fail(detail);

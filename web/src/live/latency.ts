@@ -2,29 +2,48 @@ import { median, Ring } from '../series/ring';
 
 const FRAMES = 10;
 
+/** Where things are drawn. */
+export interface Screen {
+  readonly hidden: boolean;
+  /** Calls back once what is drawn in the next animation frame is done. */
+  afterDrawing(done: () => void): void;
+}
+
+const BROWSER: Screen = {
+  get hidden() {
+    return document.hidden;
+  },
+  afterDrawing(done) {
+    requestAnimationFrame(() => setTimeout(done, 0));
+  },
+};
+
 /** Measures the time from an event's arrival at the server to its pixels, over the last frames. */
 export class Latency {
   readonly #samples = new Ring(FRAMES);
   #waiting: number[] = [];
   readonly #serverNow: () => number;
   readonly #report: (medianMs: number | null) => void;
+  readonly #screen: Screen;
 
-  constructor(serverNow: () => number, report: (medianMs: number | null) => void) {
+  constructor(
+    serverNow: () => number,
+    report: (medianMs: number | null) => void,
+    screen: Screen = BROWSER,
+  ) {
     this.#serverNow = serverNow;
     this.#report = report;
+    this.#screen = screen;
   }
 
   /** A frame came whose newest row reached the server at `eventMs`; it is on its way to the screen. */
   arrived(eventMs: number): void {
-    if (document.hidden) return;
+    if (this.#screen.hidden) return;
     this.#waiting.push(eventMs);
     if (this.#waiting.length > 1) return;
-    // After the frame in which the drawing happens.
-    requestAnimationFrame(() =>
-      setTimeout(() => {
-        this.#drawn();
-      }, 0),
-    );
+    this.#screen.afterDrawing(() => {
+      this.#drawn();
+    });
   }
 
   reset(): void {
