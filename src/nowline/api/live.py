@@ -2,38 +2,39 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import logging
-from collections.abc import Coroutine, Mapping, MutableMapping
-from typing import Any, cast
-from urllib.parse import parse_qs
+from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 from litestar import Request, Response, asgi, get
 from litestar.enums import ScopeType
 from litestar.exceptions import HTTPException, MethodNotAllowedException
-from litestar.types import Message, Receive, Scope, Send
+from litestar.types import Receive, Scope, Send
 
-from nowline.api.guard import admit_stream, security_headers
-from nowline.api.problems import STATUS, problem_bytes
+from nowline.api.connections import (
+    STREAM,
+    Conversation,
+    Sockets,
+    opened,
+    parameters_of,
+    refuse,
+    say_last,
+    text_of,
+    until_closing,
+)
+from nowline.api.guard import admit_stream
 from nowline.auth.policy import Action
 from nowline.auth.service import Auth
-from nowline.clock import Clock, rfc3339
 from nowline.errors import Code, NowlineError, invalid
 from nowline.live import commands
 from nowline.live.commands import Ping, Subscribe, Unsubscribe, Wanted
 from nowline.live.frames import chunk
-from nowline.live.reader import EventStreamWire, Reader, WebSocketWire, Wire
+from nowline.live.reader import EventStreamWire, Reader
 from nowline.live.session import Sessions
-from nowline.live.transport import TransportWriter
 from nowline.model.query import Aggregation
-from nowline.model.user import Principal
 
-_STREAM = {"action": Action.READ, "stream": True}
 _RETRY_MS = 1000
-# A reader that takes nothing would not take the last message either.
-_FAREWELL_S = 1.0
 
 _log = logging.getLogger(__name__)
 
@@ -44,7 +45,7 @@ class Live:
     Args:
         sessions: Opens channels.
         auth: Knows who connects.
-        clock: For the time in pongs.
+        sockets: Holds the WebSockets.
         templates: The subscriptions of each built-in dashboard, by its id.
     """
 
@@ -52,38 +53,21 @@ class Live:
         self,
         sessions: Sessions,
         auth: Auth,
-        clock: Clock,
+        sockets: Sockets,
         templates: Mapping[str, list[Wanted]],
     ) -> None:
         self.sessions = sessions
         self._auth = auth
-        self._clock = clock
+        self._sockets = sockets
         self._templates = templates
 
     async def websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         """`WS /ws/analytics`."""
-        await receive()
-        try:
-            principal = await admit_stream(scope, self._auth)
-        except NowlineError as error:
-            await _refuse(scope, send, error, "websocket.http")
-            return
-        await send({"type": "websocket.accept", "subprotocol": None, "headers": []})
-        hub = self.sessions.hub
-        reader = _reader(scope, principal, WebSocketWire())
-        try:
-            hub.admit(reader)
-        except NowlineError as error:
-            code = 1012 if hub.is_closed else 1013
-            await send({"type": "websocket.close", "code": code, "reason": error.detail})
-            return
-        try:
-            await self._until_closing(reader, self._listen(reader, receive))
-        finally:
-            hub.leave(reader)
-        if reader.closing.done():
-            code, reason = reader.closing.result()
-            await _say(reader, send, {"type": "websocket.close", "code": code, "reason": reason})
+
+        async def opening() -> Conversation:
+            return self._listen
+
+        await self._sockets.serve(scope, receive, send, opening)
 
     async def stream(self, scope: Scope, receive: Receive, send: Send) -> None:
         """`GET /api/dashboard/stream`."""
@@ -91,22 +75,22 @@ class Live:
         try:
             _check_streamable(scope)
             principal = await admit_stream(scope, self._auth)
-            parameters = _parameters(scope)
+            parameters = parameters_of(scope)
             wanted = self.wanted(parameters)
             self.sessions.check(wanted)
-            reader = _reader(scope, principal, EventStreamWire())
+            reader = opened(scope, principal, EventStreamWire())
             hub.admit(reader)
         except (NowlineError, HTTPException) as error:
-            await _refuse(scope, send, error)
+            await refuse(scope, send, error)
             return
         try:
             await send(_event_stream_start())
             reader.writer.write(chunk(f"retry: {_RETRY_MS}\n\n".encode()))
             following = self._follow(reader, wanted, _last_id(scope, parameters), receive)
-            await self._until_closing(reader, following)
+            await until_closing(reader, following)
         finally:
             hub.leave(reader)
-            await _say(
+            await say_last(
                 reader, send, {"type": "http.response.body", "body": b"", "more_body": False}
             )
 
@@ -142,28 +126,17 @@ class Live:
             raise NowlineError(Code.NOT_FOUND, f"There is no dashboard `{dashboard_id}`.")
         return found
 
-    async def _until_closing(self, reader: Reader, work: Coroutine[Any, Any, None]) -> None:
-        """Do the work of a connection until it is done or the server ends it."""
-        working = asyncio.create_task(work)
-        try:
-            await asyncio.wait((working, reader.closing), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            working.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await working
-
     async def _listen(self, reader: Reader, receive: Receive) -> None:
         """Answer a WebSocket's messages, no faster than it reads the answers."""
         while (message := await receive())["type"] == "websocket.receive":
-            text = message.get("text") or message.get("bytes") or b""
-            await self._answer(reader, text)
+            await self._answer(reader, text_of(message))
             await reader.room()
 
     async def _answer(self, reader: Reader, text: str | bytes) -> None:
         try:
             command = commands.parse_command(text)
         except NowlineError as error:
-            self._complain(reader, commands.name_of(text), error)
+            self._sockets.complain(reader, error, commands.name_of(text))
             return
         match command:
             case Subscribe():
@@ -173,8 +146,7 @@ class Live:
                 for name in names:
                     self.sessions.hub.unsubscribe(reader, name)
             case Ping():
-                now = rfc3339(self._clock.now_ms())
-                self.sessions.hub.notice(reader, "pong", {"type": "pong", "time": now})
+                self._sockets.pong(reader)
 
     async def _subscribe(self, reader: Reader, command: Subscribe) -> None:
         name = command.id
@@ -183,20 +155,11 @@ class Live:
                 name = want.name
                 await self.sessions.subscribe(reader, want)
         except NowlineError as error:
-            self._complain(reader, name, error)
+            self._sockets.complain(reader, error, name)
         except Exception:  # noqa: BLE001 - the connection's other channels go on
             _log.exception("A subscription failed")
             refusal = NowlineError(Code.UNAVAILABLE, "The store did not answer. Try again.")
-            self._complain(reader, name, refusal)
-
-    def _complain(self, reader: Reader, name: str | None, error: NowlineError) -> None:
-        message: dict[str, object] = {"type": "error", "status": STATUS[error.code]}
-        if name is not None:
-            message["id"] = name
-        message["detail"] = error.detail
-        if error.errors:
-            message["errors"] = error.errors
-        self.sessions.hub.notice(reader, "error", message)
+            self._sockets.complain(reader, refusal, name)
 
     async def _follow(
         self, reader: Reader, wanted: list[Wanted], last_id: str | None, receive: Receive
@@ -207,22 +170,18 @@ class Live:
             pass
 
 
-@asgi("/ws/analytics", opt=_STREAM, copy_scope=False)
+@asgi("/ws/analytics", opt=STREAM, copy_scope=False)
 async def websocket(scope: Scope, receive: Receive, send: Send) -> None:
     """Watch over a WebSocket."""
-    if scope["type"] != ScopeType.WEBSOCKET:
-        upgrade = NowlineError(Code.UPGRADE, "This address speaks WebSocket (RFC 6455) only.")
-        await _refuse(scope, send, upgrade)
-        return
     await _live(scope).websocket(scope, receive, send)
 
 
-@asgi("/api/dashboard/stream", opt=_STREAM, copy_scope=False)
+@asgi("/api/dashboard/stream", opt=STREAM, copy_scope=False)
 async def stream(scope: Scope, receive: Receive, send: Send) -> None:
     """Watch over Server-Sent Events."""
     if scope["type"] != ScopeType.HTTP:
         wrong = NowlineError(Code.INVALID, "This address speaks Server-Sent Events only.")
-        await _refuse(scope, send, wrong, "websocket.http")
+        await refuse(scope, send, wrong, "websocket.http")
         return
     await _live(scope).stream(scope, receive, send)
 
@@ -234,22 +193,12 @@ async def poll(request: Request[Any, Any, Any]) -> Response[Any]:
     Give one of `metrics` (names with commas between them, over the last five minutes),
     `dashboard` (its id) and `subscriptions` (a JSON list as the WebSocket takes them).
     """
-    return await _live(request.scope).poll(_parameters(request.scope))
+    return await _live(request.scope).poll(parameters_of(request.scope))
 
 
 def _live(scope: Scope) -> Live:
     live: Live = scope["litestar_app"].state.live
     return live
-
-
-def _reader(scope: Scope, principal: Principal, wire: Wire) -> Reader:
-    writer = TransportWriter.of(cast("MutableMapping[str, Any]", scope))
-    return Reader(principal, writer, wire, "", asyncio.get_running_loop().create_future())
-
-
-def _parameters(scope: Scope) -> dict[str, str]:
-    query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
-    return {name: values[-1] for name, values in query.items()}
 
 
 def _aggregation(parameters: Mapping[str, str]) -> Aggregation:
@@ -283,28 +232,6 @@ def _event_stream_start() -> Any:  # noqa: ANN401 - a message of ASGI
         (b"x-accel-buffering", b"no"),
     ]
     return {"type": "http.response.start", "status": 200, "headers": headers}
-
-
-async def _say(reader: Reader, send: Send, last: Message) -> None:
-    """Send the last message of a connection; who does not take it in time is dropped."""
-    try:
-        async with asyncio.timeout(_FAREWELL_S):
-            await send(last)
-    except TimeoutError:
-        reader.writer.abort()
-
-
-async def _refuse(scope: Scope, send: Send, error: Exception, kind: str = "http") -> None:
-    """Answer with problem details instead of a stream."""
-    status, told, body = problem_bytes(error)
-    headers = [(name.encode(), value.encode()) for name, value in told.items()]
-    headers.append((b"content-length", str(len(body)).encode()))
-    if kind == "websocket.http":
-        headers += security_headers(scope)
-    start: Any = {"type": f"{kind}.response.start", "status": status, "headers": headers}
-    await send(start)
-    rest: Any = {"type": f"{kind}.response.body", "body": body}
-    await send(rest)
 
 
 routes = [websocket, stream, poll]

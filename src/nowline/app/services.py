@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nowline.api import application as http
 from nowline.api import dashboards
+from nowline.api.connections import Sockets
 from nowline.api.exposition import Parts, Telemetry
 from nowline.api.live import Live
 from nowline.api.page import Page
@@ -31,6 +32,8 @@ def services(  # noqa: PLR0913, PLR0917 - all that routes work with
 ) -> http.Services:
     """The parts by the names that routes ask for them by."""
     configurations = Configurations(documents, clock)
+    kpis = Kpis(configurations, flow.engine, clock)
+    sockets = Sockets(flow.hub, auth, clock)
     templates = dashboards.load()
     watched = {name: dashboards.wanted(template) for name, template in templates.items()}
     return http.Services(
@@ -49,8 +52,8 @@ def services(  # noqa: PLR0913, PLR0917 - all that routes work with
         activity=acts.activity,
         present=acts.present,
         history=acts.history,
-        kpis=Kpis(configurations, flow.engine, clock),
-        live=Live(flow.sessions, auth, clock, watched),
+        kpis=kpis,
+        live=Live(flow.sessions, auth, sockets, watched),
         telemetry=Telemetry(_counted(flow, acts, configurations)),
         templates=templates,
         page=Page(),

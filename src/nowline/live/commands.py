@@ -81,6 +81,7 @@ class Wanted:
 
 
 _commands: msgspec.json.Decoder[Command] = msgspec.json.Decoder(Command)
+_pings = msgspec.json.Decoder(Ping)
 _named = msgspec.json.Decoder(_Named)
 _listed = msgspec.json.Decoder(list[_Listed])
 
@@ -93,6 +94,18 @@ def parse_command(text: str | bytes) -> Command:
     """
     try:
         return _commands.decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise _misunderstood(error, "") from error
+
+
+def parse_ping(text: str | bytes) -> Ping:
+    """A client's message where there is nothing to subscribe to.
+
+    Raises:
+        NowlineError: INVALID when it is something else.
+    """
+    try:
+        return _pings.decode(text)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _misunderstood(error, "") from error
 

@@ -1,0 +1,176 @@
+"""What all live connections have in common: how they begin, what ends them, what is said then."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
+from typing import Any, cast
+from urllib.parse import parse_qs
+
+from litestar.enums import ScopeType
+from litestar.types import Message, Receive, Scope, Send, WebSocketReceiveEvent
+
+from nowline.api.guard import admit_stream, security_headers
+from nowline.api.problems import STATUS, problem_bytes
+from nowline.auth.policy import Action
+from nowline.auth.service import Auth
+from nowline.clock import Clock, rfc3339
+from nowline.errors import Code, NowlineError
+from nowline.live import commands
+from nowline.live.hub import Hub
+from nowline.live.reader import Reader, WebSocketWire, Wire
+from nowline.live.transport import TransportWriter
+from nowline.model.user import Principal
+
+Conversation = Callable[[Reader, Receive], Coroutine[Any, Any, None]]
+
+STREAM = {"action": Action.READ, "stream": True}
+"""The options of a route that admits its callers by itself."""
+# A reader that takes nothing would not take the last message either.
+_FAREWELL_S = 1.0
+
+
+class Sockets:
+    """Holds the WebSockets' side of every live stream.
+
+    Args:
+        hub: Counts readers, sends heartbeats, says when one has to go.
+        auth: Knows who connects.
+        clock: For the time in pongs.
+    """
+
+    def __init__(self, hub: Hub, auth: Auth, clock: Clock) -> None:
+        self._hub = hub
+        self._auth = auth
+        self._clock = clock
+
+    async def serve(
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        opening: Callable[[], Awaitable[Conversation]],
+    ) -> None:
+        """A connection from its handshake to its end.
+
+        Args:
+            scope: The connection's.
+            receive: The connection's.
+            send: The connection's.
+            opening: Gives the conversation; asked only for who may read, and before the
+                handshake, so that its error is an HTTP response.
+        """
+        if scope["type"] != ScopeType.WEBSOCKET:
+            upgrade = NowlineError(Code.UPGRADE, "This address speaks WebSocket (RFC 6455) only.")
+            await refuse(scope, send, upgrade)
+            return
+        await receive()
+        try:
+            principal = await admit_stream(scope, self._auth)
+            conversation = await opening()
+        except NowlineError as error:
+            await refuse(scope, send, error, "websocket.http")
+            return
+        await send({"type": "websocket.accept", "subprotocol": None, "headers": []})
+        await self._converse(opened(scope, principal, WebSocketWire()), receive, send, conversation)
+
+    async def _converse(
+        self, reader: Reader, receive: Receive, send: Send, conversation: Conversation
+    ) -> None:
+        try:
+            self._hub.admit(reader)
+        except NowlineError as error:
+            code = 1012 if self._hub.is_closed else 1013
+            await send({"type": "websocket.close", "code": code, "reason": error.detail})
+            return
+        try:
+            await until_closing(reader, conversation(reader, receive))
+        finally:
+            self._hub.leave(reader)
+        if reader.closing.done():
+            code, reason = reader.closing.result()
+            await say_last(
+                reader, send, {"type": "websocket.close", "code": code, "reason": reason}
+            )
+
+    async def answer_pings(self, reader: Reader, receive: Receive) -> None:
+        """Heed a client that has nothing to ask for, until it leaves."""
+        while (message := await receive())["type"] == "websocket.receive":
+            try:
+                commands.parse_ping(text_of(message))
+            except NowlineError as error:
+                self.complain(reader, error)
+            else:
+                self.pong(reader)
+            await reader.room()
+
+    def pong(self, reader: Reader) -> None:
+        """Give a sign of life."""
+        now = rfc3339(self._clock.now_ms())
+        self._hub.notice(reader, "pong", {"type": "pong", "time": now})
+
+    def complain(self, reader: Reader, error: NowlineError, name: str | None = None) -> None:
+        """Tell what is wrong, and with which subscription; the connection stays."""
+        self._hub.notice(reader, "error", error_message(error, name))
+
+
+def error_message(error: NowlineError, name: str | None = None) -> dict[str, object]:
+    """What a connection is told that stays, and under which name it asked."""
+    message: dict[str, object] = {"type": "error", "status": STATUS[error.code]}
+    if name is not None:
+        message["id"] = name
+    message["detail"] = error.detail
+    if error.errors:
+        message["errors"] = error.errors
+    return message
+
+
+def opened(scope: Scope, principal: Principal, wire: Wire) -> Reader:
+    """The reader at the other end of a connection."""
+    writer = TransportWriter.of(cast("MutableMapping[str, Any]", scope))
+    return Reader(principal, writer, wire, "", asyncio.get_running_loop().create_future())
+
+
+def parameters_of(scope: Scope) -> dict[str, str]:
+    """The query string; of what is given twice, the last."""
+    query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+    return {name: values[-1] for name, values in query.items()}
+
+
+def text_of(message: WebSocketReceiveEvent) -> str | bytes:
+    """What a client said."""
+    return message.get("text") or message.get("bytes") or b""
+
+
+async def until_closing(reader: Reader, work: Coroutine[Any, Any, None]) -> None:
+    """Do the work of a connection until it is done or the server ends it."""
+    working = asyncio.create_task(work)
+    try:
+        await asyncio.wait((working, reader.closing), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        working.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await working
+
+
+async def say_last(reader: Reader, send: Send, last: Message) -> None:
+    """Send the last message of a connection; who does not take it in time is dropped."""
+    try:
+        async with asyncio.timeout(_FAREWELL_S):
+            await send(last)
+    except TimeoutError:
+        reader.writer.abort()
+
+
+async def refuse(scope: Scope, send: Send, error: Exception, kind: str = "http") -> None:
+    """Answer with problem details instead of a stream."""
+    status, told, body = problem_bytes(error)
+    headers = [(name.encode(), value.encode()) for name, value in told.items()]
+    headers.append((b"content-length", str(len(body)).encode()))
+    if kind == "websocket.http":
+        headers += security_headers(scope)
+    start: Any = {"type": f"{kind}.response.start", "status": status, "headers": headers}
+    await send(start)
+    rest: Any = {"type": f"{kind}.response.body", "body": body}
+    await send(rest)
