@@ -28,6 +28,7 @@ from nowline.api import (
     kpis,
     lines,
     live,
+    live_kpi,
     metrics,
     operations,
     otlp,
@@ -82,6 +83,7 @@ _MODULES = (
     kpis,
     dashboards,
     live,
+    live_kpi,
     page,
 )
 _BY_NAME = (
@@ -104,6 +106,8 @@ _BY_NAME = (
     "telemetry",
     "templates",
 )
+# Streams are no handlers that services are given to by name.
+_STREAMS = ("live", "live_kpi")
 _MOST_BODY = 1 << 20
 
 
@@ -128,6 +132,7 @@ class Services:
     engine: Engine
     kpis: Kpis
     live: live.Live
+    live_kpi: live_kpi.LiveKpi
     telemetry: Telemetry
     templates: dashboards.Templates
     page: page.Page
@@ -182,7 +187,7 @@ def _litestar(services: Services | None, middleware: list[Any]) -> Litestar:
         request_max_body_size=_MOST_BODY,
         # Served from a file, so the running server needs neither it nor the routes it brings.
         openapi_config=_openapi() if services is None else None,
-        state=State({"live": getattr(services, "live", None)}),
+        state=State({name: getattr(services, name, None) for name in _STREAMS}),
         logging_config=None,
     )
 

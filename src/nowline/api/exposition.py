@@ -25,6 +25,7 @@ from nowline.ingest.repeated_rows import Once
 from nowline.ingest.service import Ingest
 from nowline.live.delays import BOUNDS_MS, Delays
 from nowline.live.hub import Hub
+from nowline.live.kpis import KpiUpdates
 from nowline.model.level import Level
 from nowline.query.cache import Tally
 from nowline.query.configurations import Configurations
@@ -85,6 +86,7 @@ class Parts:
     upkeep: Upkeep
     engine: Engine
     hub: Hub
+    kpi_updates: KpiUpdates
     events: ActivityStore
     activity: Activity
     activity_writer: ActivityWriter
@@ -240,6 +242,8 @@ class Telemetry(Collector):
         yield _gauge("nowline_live_connections", "Open live connections.", state.readers)
         yield _gauge("nowline_live_channels", "Channels that somebody watches.", state.channels)
         yield _counter("nowline_live_evaluations", "Evaluations of channels.", state.evaluations)
+        evaluated = self._parts.kpi_updates.evaluations
+        yield _counter("nowline_live_kpi_evaluations", "Evaluations of watched KPIs.", evaluated)
         yield _counter("nowline_live_frames", "Frames made.", state.frames)
         yield _counter("nowline_live_writes", "Frames written to readers.", state.writes)
         yield _counter(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from nowline.api import application as http
 from nowline.api import dashboards
-from nowline.api.connections import Sockets
+from nowline.api.connections import Sockets, error_message
 from nowline.api.exposition import Parts, Telemetry
 from nowline.api.live import Live
+from nowline.api.live_kpi import LiveKpi
 from nowline.api.page import Page
 from nowline.app.acts import Acts
 from nowline.app.flow import Flow
@@ -15,6 +16,7 @@ from nowline.backup.service import Backups
 from nowline.clock import Clock
 from nowline.collect.requests import RequestStats
 from nowline.ingest.protobuf import ProtobufDecoders
+from nowline.live.kpis import KpiUpdates
 from nowline.query.configurations import Configurations
 from nowline.query.kpi import Kpis
 from nowline.rollup.dead_letters import DeadLetters
@@ -33,6 +35,7 @@ def services(  # noqa: PLR0913, PLR0917 - all that routes work with
     """The parts by the names that routes ask for them by."""
     configurations = Configurations(documents, clock)
     kpis = Kpis(configurations, flow.engine, clock)
+    updates = KpiUpdates(kpis, clock, error_message)
     sockets = Sockets(flow.hub, auth, clock)
     templates = dashboards.load()
     watched = {name: dashboards.wanted(template) for name, template in templates.items()}
@@ -54,14 +57,15 @@ def services(  # noqa: PLR0913, PLR0917 - all that routes work with
         history=acts.history,
         kpis=kpis,
         live=Live(flow.sessions, auth, sockets, watched),
-        telemetry=Telemetry(_counted(flow, acts, configurations)),
+        live_kpi=LiveKpi(updates, sockets),
+        telemetry=Telemetry(_counted(flow, acts, configurations, updates)),
         templates=templates,
         page=Page(),
         requests=requests,
     )
 
 
-def _counted(flow: Flow, acts: Acts, configurations: Configurations) -> Parts:
+def _counted(flow: Flow, acts: Acts, configurations: Configurations, updates: KpiUpdates) -> Parts:
     """The parts that `/metrics` asks."""
     return Parts(
         bus=flow.bus,
@@ -75,6 +79,7 @@ def _counted(flow: Flow, acts: Acts, configurations: Configurations) -> Parts:
         upkeep=flow.upkeep,
         engine=flow.engine,
         hub=flow.hub,
+        kpi_updates=updates,
         events=acts.store,
         activity=acts.activity,
         activity_writer=acts.writer,

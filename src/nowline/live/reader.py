@@ -129,6 +129,11 @@ class Reader:
         while self.is_full():  # noqa: ASYNC110 - a transport tells only its protocol
             await asyncio.sleep(_ROOM_S)
 
+    def send(self, data: bytes) -> None:
+        """Write what is encoded already; the silence before it is over."""
+        self.writer.write(data)
+        self.written_at = asyncio.get_running_loop().time()
+
     def encode(self, frame: Frame, name: str) -> bytes:
         """A frame as this reader's transport writes it."""
         return self.wire.frame(frame, name, frame.stream_id(self.watched))

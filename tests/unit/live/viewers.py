@@ -126,6 +126,13 @@ def reader(hub: Hub, wire: Wire | None = None) -> tuple[Reader, Pipe]:
     return made, pipe
 
 
+def lone_reader() -> tuple[Reader, Pipe]:
+    """A reader that no hub knows."""
+    pipe = Pipe()
+    closing = asyncio.get_running_loop().create_future()
+    return Reader(ALICE, pipe, WebSocketWire(), "", closing), pipe
+
+
 def messages(data: bytes) -> list[dict[str, Any]]:
     """The messages in a run of unmasked WebSocket text frames."""
     found = []
