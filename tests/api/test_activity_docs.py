@@ -12,7 +12,9 @@ import msgspec
 import pytest
 
 from nowline.activity.present import Stats
+from nowline.activity.rooms import Room, rooms_named, told
 from nowline.config.values import MASKS
+from nowline.model.event import Event
 from polling import eventually
 from running import INGEST_KEY, Server
 
@@ -38,6 +40,23 @@ def test_the_example_is_found_by_the_address_it_was_sent_with(
     asked = {"user_id": "bob@example.com"}
     found = eventually(lambda: reader.get("/api/v1/activity", params=asked).json()["events"])
     assert {event["event_type"] for event in found} == {"USER_LOGIN", "API_CALL"}
+
+
+def test_rooms_are_told_what_the_table_says() -> None:
+    rows = re.findall(r"^\| `([a-z]+-activity)` \| (.*?) \| (.*?) \|$", PAGE, re.MULTILINE)
+    assert len(rows) == len(Room)
+    for room, types, messages in rows:
+        for event_type, message in zip(quoted(types), quoted(messages), strict=True):
+            where, texts = told(Event(event_type, 0, "e"))
+            assert where == rooms_named(room)
+            assert [msgspec.json.decode(text)["event"] for text in texts] == [
+                "activity:new",
+                message,
+            ]
+
+
+def quoted(cell: str) -> list[str]:
+    return re.findall("`(.*?)`", cell)
 
 
 def test_every_counter_and_every_rule_is_explained() -> None:

@@ -27,7 +27,7 @@ PUBLIC_PAGES = {
     "/settings",
     "/assets/{name}",
 }
-STREAMS = {"/ws/analytics", "/ws/kpi"}
+STREAMS = {"/ws/analytics", "/ws/kpi", "/ws/activity"}
 # These check the cookie or token that they are sent by themselves.
 OWN_CREDENTIAL = {"/api/auth/refresh", "/api/auth/logout", "/api/auth/setup", "/api/auth/login"}
 FOR_ADMINS = re.compile(r"/api/v1/(users|keys|audit|backup|store|dead-letters)")

@@ -12,7 +12,7 @@ from nowline.bus.base import Log, Record
 from nowline.bus.reading import next_records
 from nowline.clock import Clock
 from nowline.model.batch import CorruptBatchError, activity_of
-from nowline.model.event import CorruptEventsError, Happened
+from nowline.model.event import CorruptEventsError, Event, Happened
 from nowline.model.query import MOST_AHEAD_MS
 from nowline.store.activity import ActivityStore, Filter
 
@@ -21,6 +21,8 @@ _READ_BYTES = 8 << 20
 # Events are to be found within a second; a commit for each would be slower.
 _GATHER_S = 0.1
 _RETRY_S = (2, 4, 8)
+
+Tell = Callable[[Sequence[Event]], Awaitable[None]]
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +53,12 @@ class PresentWorker:
         self._bus = bus
         self._present = present
         self._clock = clock
+        self._tell: Tell | None = None
         self.offset = 0
+
+    def on_added(self, tell: Tell) -> None:
+        """Have what happens told on: all of it once, in order, after it was counted."""
+        self._tell = tell
 
     async def restore(self, store: ActivityStore, offset: int) -> None:
         """Start from what the store has: the log up to this offset."""
@@ -75,6 +82,8 @@ class PresentWorker:
             if read is not None:
                 self.offset = read.offset
                 self._present.add(read.happened.events)
+                if self._tell is not None:
+                    await self._tell(read.happened.events)
 
 
 class ActivityWriter:

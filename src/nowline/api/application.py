@@ -28,6 +28,7 @@ from nowline.api import (
     kpis,
     lines,
     live,
+    live_activity,
     live_kpi,
     metrics,
     operations,
@@ -84,6 +85,7 @@ _MODULES = (
     dashboards,
     live,
     live_kpi,
+    live_activity,
     page,
 )
 _BY_NAME = (
@@ -107,7 +109,7 @@ _BY_NAME = (
     "templates",
 )
 # Streams are no handlers that services are given to by name.
-_STREAMS = ("live", "live_kpi")
+_STREAMS = ("live", "live_kpi", "live_activity")
 _MOST_BODY = 1 << 20
 
 
@@ -133,6 +135,7 @@ class Services:
     kpis: Kpis
     live: live.Live
     live_kpi: live_kpi.LiveKpi
+    live_activity: live_activity.LiveActivity
     telemetry: Telemetry
     templates: dashboards.Templates
     page: page.Page

@@ -26,6 +26,7 @@ from nowline.ingest.service import Ingest
 from nowline.live.delays import BOUNDS_MS, Delays
 from nowline.live.hub import Hub
 from nowline.live.kpis import KpiUpdates
+from nowline.live.rooms import Rooms
 from nowline.model.level import Level
 from nowline.query.cache import Tally
 from nowline.query.configurations import Configurations
@@ -86,6 +87,7 @@ class Parts:
     upkeep: Upkeep
     engine: Engine
     hub: Hub
+    rooms: Rooms
     kpi_updates: KpiUpdates
     events: ActivityStore
     activity: Activity
@@ -244,6 +246,10 @@ class Telemetry(Collector):
         yield _counter("nowline_live_evaluations", "Evaluations of channels.", state.evaluations)
         evaluated = self._parts.kpi_updates.evaluations
         yield _counter("nowline_live_kpi_evaluations", "Evaluations of watched KPIs.", evaluated)
+        skipped = self._parts.rooms.skipped
+        yield _counter(
+            "nowline_live_skipped_events", "Messages that rooms' slow readers skipped.", skipped
+        )
         yield _counter("nowline_live_frames", "Frames made.", state.frames)
         yield _counter("nowline_live_writes", "Frames written to readers.", state.writes)
         yield _counter(

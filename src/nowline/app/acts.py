@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 from nowline.activity.following import ActivityWriter, PresentWorker
 from nowline.activity.history import History
 from nowline.activity.present import Present
+from nowline.activity.rooms import told, told_stats
 from nowline.app.background import background, die_with
 from nowline.app.flow import Flow
 from nowline.app.opening import ms
@@ -18,18 +19,21 @@ from nowline.config import Settings, signing_key
 from nowline.ingest.activity import Activity
 from nowline.ingest.masking import Masker
 from nowline.ingest.repeated_events import Repeats
+from nowline.live.rooms import Rooms
+from nowline.model.event import Event
 from nowline.rollup.upkeep import Upkeep
 from nowline.store.activity import ActivityStore
 
 
 @dataclass(frozen=True, slots=True)
 class Acts:
-    """The way of what people do: in, through the log, into memory and the store."""
+    """The way of what people do: in, through the log, into memory and the store, out to viewers."""
 
     store: ActivityStore
     activity: Activity
     present: Present
     history: History
+    rooms: Rooms
     worker: PresentWorker
     writer: ActivityWriter
     upkeep: Upkeep
@@ -44,12 +48,19 @@ class Acts:
         present = Present(clock)
         worker = PresentWorker(flow.bus, present, clock)
         await worker.restore(store, writer.offset)
+        rooms = Rooms(lambda zone: told_stats(present.stats(zone)))
+
+        async def tell(events: Sequence[Event]) -> None:
+            await rooms.publish(map(told, events))
+
+        worker.on_added(tell)
         keep_ms = ms(settings.activity_retention)
         return cls(
             store=store,
             activity=Activity(flow.ingest, repeats, masker, clock, keep_ms),
             present=present,
             history=History(store, clock, masker.text),
+            rooms=rooms,
             worker=worker,
             writer=writer,
             upkeep=Upkeep(store, clock),
@@ -60,7 +71,7 @@ class Acts:
         """Follow the log; on the way out, keep what it holds."""
         storing = asyncio.create_task(self.writer.run())
         storing.add_done_callback(die_with)
-        async with background(self.worker.run(), self.upkeep.run()):
+        async with background(self.worker.run(), self.rooms.run(), self.upkeep.run()):
             yield
             self.writer.stop()
             await storing

@@ -7,6 +7,7 @@ from nowline.api import dashboards
 from nowline.api.connections import Sockets, error_message
 from nowline.api.exposition import Parts, Telemetry
 from nowline.api.live import Live
+from nowline.api.live_activity import LiveActivity
 from nowline.api.live_kpi import LiveKpi
 from nowline.api.page import Page
 from nowline.app.acts import Acts
@@ -58,6 +59,7 @@ def services(  # noqa: PLR0913, PLR0917 - all that routes work with
         kpis=kpis,
         live=Live(flow.sessions, auth, sockets, watched),
         live_kpi=LiveKpi(updates, sockets),
+        live_activity=LiveActivity(acts.rooms, sockets),
         telemetry=Telemetry(_counted(flow, acts, configurations, updates)),
         templates=templates,
         page=Page(),
@@ -79,6 +81,7 @@ def _counted(flow: Flow, acts: Acts, configurations: Configurations, updates: Kp
         upkeep=flow.upkeep,
         engine=flow.engine,
         hub=flow.hub,
+        rooms=acts.rooms,
         kpi_updates=updates,
         events=acts.store,
         activity=acts.activity,

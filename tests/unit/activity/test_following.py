@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -44,6 +45,12 @@ async def test_what_cannot_be_read_now_is_counted_and_kept_later(
     clock = SetClock(NOW)
     present = Present(clock)
     counting, writer = PresentWorker(bus, present, clock), ActivityWriter(bus, store, clock, print)
+    told: list[str] = []
+
+    async def tell(events: Sequence[Event]) -> None:
+        told.extend(event.event_id for event in events)
+
+    counting.on_added(tell)
     working = [asyncio.create_task(part.run()) for part in (counting, writer)]
     bus.fault = fault
     for number in range(3):
@@ -60,6 +67,7 @@ async def test_what_cannot_be_read_now_is_counted_and_kept_later(
 
     assert await eventually_async(is_done)
     assert present.stats(ZoneInfo("UTC")).logins_per_hour == 3
+    assert told == ["e0", "e1", "e2"]
     assert len(await store.page(ALL, 10)) == 3
     working[0].cancel()
     writer.stop()

@@ -1,0 +1,59 @@
+"""Following what people do, as it happens, in rooms of its kinds."""
+
+from __future__ import annotations
+
+from zoneinfo import ZoneInfo
+
+from litestar import asgi
+from litestar.types import Receive, Scope, Send
+
+from nowline.activity.rooms import Room, rooms_named
+from nowline.api.connections import STREAM, Conversation, Sockets, parameters_of
+from nowline.live.reader import Reader
+from nowline.live.rooms import Rooms
+from nowline.query.ranges import zone_named
+
+
+class LiveActivity:
+    """Serves viewers of what people do: whoever may read events may follow them.
+
+    Args:
+        rooms: Where they are told.
+        sockets: Holds their connections.
+    """
+
+    def __init__(self, rooms: Rooms, sockets: Sockets) -> None:
+        self.rooms = rooms
+        self._sockets = sockets
+
+    async def websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """`WS /ws/activity`."""
+
+        async def opening() -> Conversation:
+            parameters = parameters_of(scope)
+            chosen = rooms_named(parameters.get("rooms", ""))
+            zone = zone_named(parameters.get("timezone", "UTC"))
+
+            async def conversation(reader: Reader, receive: Receive) -> None:
+                await self._follow(reader, receive, chosen, zone)
+
+            return conversation
+
+        await self._sockets.serve(scope, receive, send, opening)
+
+    async def _follow(self, reader: Reader, receive: Receive, chosen: Room, zone: ZoneInfo) -> None:
+        self.rooms.enter(reader, chosen, zone)
+        try:
+            await self._sockets.answer_pings(reader, receive)
+        finally:
+            self.rooms.leave(reader)
+
+
+@asgi("/ws/activity", opt=STREAM, copy_scope=False)
+async def activity(scope: Scope, receive: Receive, send: Send) -> None:
+    """Follow what people do over a WebSocket."""
+    live: LiveActivity = scope["litestar_app"].state.live_activity
+    await live.websocket(scope, receive, send)
+
+
+routes = [activity]
