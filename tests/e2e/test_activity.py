@@ -136,7 +136,32 @@ def test_looking_back_filters_and_pages(page: Page, server: Server) -> None:
     expect(past.first).to_be_visible()
 
 
+def test_an_event_is_shown_within_a_second_of_its_post(page: Page, server: Server) -> None:
+    send(server, {"event_type": "USER_LOGIN", "user_id": "before"})
+    newest = page.get_by_test_id("newest-event")
+    expect(newest.filter(has_text="before").first).to_be_visible()
+    with page.expect_websocket(lambda opened: "/ws/activity" in opened.url) as caught:
+        page.reload()
+    caught.value.wait_for_event("framereceived")
+    expect(newest.first).to_be_visible()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    for number in range(3):
+        send(server, {"event_type": "USER_LOGIN", "user_id": f"at-once-{number}"})
+        expect(newest.filter(has_text=f"at-once-{number}")).to_be_visible(timeout=1_000)
+    assert not [url for url in asked if "/activity/recent" in url or "/activity/stats" in url]
+
+
+def test_the_page_polls_where_no_websocket_gets_through(page: Page, server: Server) -> None:
+    page.route_web_socket(re.compile("/ws/"), lambda route: route.close(code=1011))
+    page.reload()
+    send(server, {"event_type": "USER_LOGIN", "user_id": "polled"})
+    expect(page.get_by_test_id("newest-event").filter(has_text="polled")).to_be_visible()
+
+
 def test_the_page_stays_when_the_server_fails(page: Page, server: Server) -> None:
+    page.route_web_socket(re.compile("/ws/activity"), lambda route: route.close(code=1011))
+    page.reload()
     send(server, {"event_type": "USER_LOGIN", "user_id": "eve"})
     login = page.get_by_test_id("newest-event").filter(has_text="eve")
     expect(login.first).to_be_visible()

@@ -87,10 +87,24 @@ export function readKpi(api: Api, code: string, period: Period): Promise<KpiRead
   return api.get<KpiReading>(`/kpi/${id(code)}?period=${period}`);
 }
 
-/** The counters of now; today is that of the time zone that the browser is in. */
+/** As a parameter, the time zone that the browser is in: its day is today. */
+function timezone(): string {
+  return `timezone=${id(Intl.DateTimeFormat().resolvedOptions().timeZone)}`;
+}
+
+/** The counters of now. */
 export function readStats(api: Api): Promise<ActivityStats> {
-  const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
-  return api.get<ActivityStats>(`/api/v1/activity/stats?timezone=${id(timeZone)}`);
+  return api.get<ActivityStats>(`/api/v1/activity/stats?${timezone()}`);
+}
+
+/** Where events and counters are told as they come. */
+export function activityRooms(): string {
+  return `/ws/activity?${timezone()}`;
+}
+
+/** Where a KPI's value is told when a period ends. */
+export function kpiUpdates(code: string, period: Period): string {
+  return `/ws/kpi/${id(code)}?period=${period}`;
 }
 
 export async function recentEvents(api: Api): Promise<ActivityEvent[]> {

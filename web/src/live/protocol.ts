@@ -41,7 +41,12 @@ export type Frame =
 export type Subscribe = Wanted & { type: 'subscribe'; id: string; since?: string };
 
 /** How the server may close a WebSocket, and what a client does then. */
-export const CLOSE = { RESTARTING: 1012, OVER_CAPACITY: 1013, SIGNED_OUT: 4401 } as const;
+export const CLOSE = {
+  RESTARTING: 1012,
+  OVER_CAPACITY: 1013,
+  SIGNED_OUT: 4401,
+  GONE: 4404,
+} as const;
 
 const FRAME_TYPES = new Set(['snapshot', 'metrics_update', 'error', 'reset', 'heartbeat', 'pong']);
 

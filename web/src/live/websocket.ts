@@ -5,14 +5,16 @@ import { endOf, OPEN_WITHIN_MS, type End, type Receiver, type Transport } from '
 
 const OVER_CAPACITY_MS = 10_000;
 
-function address(ticket: string): string {
-  const url = new URL('/ws/analytics', location.href);
+/** Where a WebSocket of this server is, for whom the ticket is. */
+export function address(path: string, ticket: string): string {
+  const url = new URL(path, location.href);
   url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
   url.searchParams.set('ticket', ticket);
   return url.href;
 }
 
-function endOfClose(code: number, worked: boolean): End {
+/** Reads how the server closed a WebSocket; `worked` tells that it had said something before. */
+export function endOfClose(code: number, worked: boolean): End {
   if (code === CLOSE.SIGNED_OUT) return { reason: 'signed-out' };
   if (code === CLOSE.RESTARTING) return { reason: 'unreachable' };
   if (code === CLOSE.OVER_CAPACITY) {
@@ -68,7 +70,7 @@ class Socket implements Transport {
 
   #connect(ticket: string): void {
     if (this.#over) return;
-    const socket = new WebSocket(address(ticket));
+    const socket = new WebSocket(address('/ws/analytics', ticket));
     this.#socket = socket;
     socket.onopen = () => {
       this.#opened();

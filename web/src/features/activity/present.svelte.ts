@@ -1,16 +1,25 @@
 import { explain, type Api } from '../../api/client';
 import {
+  activityRooms,
   readStats,
   recentEvents,
   type ActivityEvent,
   type ActivityStats,
 } from '../../api/resources';
+import { Following } from '../../live/following.svelte';
 import { whileSeen } from '../../live/repeat';
 import { merge } from './newest';
 
 const EVERY_MS = 1000;
+/** How long events are gathered before they are shown: more often, nobody would see the difference. */
+const GATHER_MS = 100;
 
-/** What people are doing now. The only place that knows how the news of it get here. */
+type Told =
+  | { event: 'activity:new'; data: ActivityEvent }
+  | { event: 'stats:update'; data: ActivityStats }
+  | { event?: undefined };
+
+/** What people do as it happens: told by the server, or asked for each second while it is not. */
 export class Present {
   stats = $state.raw<ActivityStats | null>(null);
   /** Newest first. */
@@ -18,29 +27,76 @@ export class Present {
   loaded = $state(false);
   /** Why there is no news; what was known before stays. */
   failure = $state('');
+  #following = $state.raw<Following | null>(null);
+  /** Whether what was told before is only asked for now. */
+  readonly reconnecting = $derived(this.#following?.lost ?? false);
 
   readonly #api: Api;
   #run = 0;
+  /** Counts the counters that were told: an answer that was asked for before them is older. */
+  #told = 0;
+  #came: ActivityEvent[] = [];
+  #gathering: ReturnType<typeof setTimeout> | undefined;
 
   constructor(api: Api) {
     this.#api = api;
   }
 
   /** Keeps itself up to date until the returned function is called. */
-  follow(): () => void {
+  follow(byWebSocket: boolean): () => void {
     const run = ++this.#run;
-    const stop = whileSeen(EVERY_MS, () => this.#read(run));
+    const following = byWebSocket ? this.#follow(run) : null;
+    this.#following = following;
+    const stops = [
+      whileSeen(EVERY_MS, async () => {
+        if (!following?.live) await this.#read(run);
+      }),
+      following?.start(),
+    ];
     return () => {
       this.#run += 1;
-      stop();
+      this.#following = null;
+      this.#show();
+      for (const stop of stops) stop?.();
     };
   }
 
+  #follow(run: number): Following {
+    return new Following(this.#api, activityRooms(), {
+      begin: () => void this.#read(run),
+      message: (message) => {
+        this.#take(message);
+      },
+      gone: () => undefined,
+    });
+  }
+
+  #take(told: Told): void {
+    if (told.event === 'stats:update') {
+      this.#told += 1;
+      this.stats = told.data;
+    } else if (told.event === 'activity:new') {
+      this.#came.push(told.data);
+      this.#gathering ??= setTimeout(() => {
+        this.#show();
+      }, GATHER_MS);
+    }
+  }
+
+  #show(): void {
+    clearTimeout(this.#gathering);
+    this.#gathering = undefined;
+    if (this.#came.length === 0) return;
+    this.events = merge(this.events, this.#came);
+    this.#came = [];
+  }
+
   async #read(run: number): Promise<void> {
+    const told = this.#told;
     try {
       const [stats, events] = await Promise.all([readStats(this.#api), recentEvents(this.#api)]);
       if (run !== this.#run) return;
-      this.stats = stats;
+      if (told === this.#told) this.stats = stats;
       this.events = merge(this.events, events);
       this.failure = '';
       this.loaded = true;

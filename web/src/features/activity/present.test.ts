@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { Api } from '../../api/client';
+import { FakeSocket } from '../../live/fake-socket';
 import { Past } from './past.svelte';
 import { Present } from './present.svelte';
 import { EMPTY } from './question';
@@ -23,6 +24,7 @@ class Server {
     const url = new URL(path, 'http://host');
     this.asked.push(url);
     if (this.status !== 200) return Response.json({ detail: 'Not now.' }, { status: this.status });
+    if (url.pathname.endsWith('/ticket')) return Response.json({ ticket: 't' });
     if (url.pathname.endsWith('/stats')) return Response.json({ active_users: this.asked.length });
     if (url.pathname.endsWith('/recent')) return Response.json({ events: this.recent });
     const page = Number(url.searchParams.get('cursor') ?? 0);
@@ -61,7 +63,7 @@ async function after(ms: number): Promise<void> {
 describe('Present', () => {
   it('has news each second until it is stopped', async () => {
     const present = new Present(api);
-    const stop = present.follow();
+    const stop = present.follow(false);
     await after(0);
     expect(present.loaded).toBe(true);
     expect(present.events.map(({ event_id }) => event_id)).toEqual(['a']);
@@ -76,7 +78,7 @@ describe('Present', () => {
 
   it('asks nothing while nobody looks', async () => {
     page.hidden = true;
-    const stop = new Present(api).follow();
+    const stop = new Present(api).follow(false);
     await after(3000);
     stop();
     expect(server.asked).toEqual([]);
@@ -84,7 +86,7 @@ describe('Present', () => {
 
   it('keeps what it knew and says why there is nothing newer', async () => {
     const present = new Present(api);
-    const stop = present.follow();
+    const stop = present.follow(false);
     await after(0);
     server.status = 503;
     await after(1000);
@@ -94,6 +96,72 @@ describe('Present', () => {
     await after(1000);
     stop();
     expect(present.failure).toBe('');
+  });
+});
+
+describe('Present, told by the server', () => {
+  let present: Present;
+  let stop: () => void;
+
+  beforeEach(async () => {
+    FakeSocket.all = [];
+    vi.stubGlobal('WebSocket', FakeSocket);
+    vi.stubGlobal('location', { href: 'https://host/activity' });
+    vi.spyOn(Math, 'random').mockReturnValue(0.5);
+    present = new Present(api);
+    stop = present.follow(true);
+    await after(0);
+  });
+
+  afterEach(() => {
+    stop();
+    vi.restoreAllMocks();
+  });
+
+  function ids(): string[] {
+    return present.events.map(({ event_id }) => event_id);
+  }
+
+  function polls(): number {
+    return server.asked.filter(({ pathname }) => pathname.endsWith('/recent')).length;
+  }
+
+  it('asks once when it begins, and then shows what it is told', async () => {
+    const socket = FakeSocket.last();
+    expect(socket.url.href).toMatch(/^wss:.*[/]ws[/]activity[?]timezone=.+&ticket=t$/);
+    server.recent = [event('missed'), event('a')];
+    socket.tell({ event: 'stats:update', data: { active_users: 99 } });
+    await after(0);
+    expect(ids()).toEqual(['missed', 'a']);
+    expect(present.stats?.active_users).toBe(99);
+    const asked = polls();
+    socket.tell({ event: 'activity:new', data: event('b') });
+    socket.tell({ event: 'user:login', data: event('b') });
+    socket.tell({ type: 'heartbeat' });
+    socket.tell({ event: 'activity:new', data: event('c') });
+    await after(100);
+    expect(ids().sort()).toEqual(['a', 'b', 'c', 'missed']);
+    await after(3000);
+    expect(polls()).toBe(asked);
+    expect(present.reconnecting).toBe(false);
+  });
+
+  it('asks each second while it reconnects, and catches up then', async () => {
+    const first = FakeSocket.last();
+    first.tell({ type: 'heartbeat' });
+    await after(0);
+    first.end(1006);
+    expect(present.reconnecting).toBe(true);
+    server.recent = [event('meanwhile')];
+    await after(1000);
+    expect(ids()).toContain('meanwhile');
+    const again = FakeSocket.last();
+    expect(again).not.toBe(first);
+    first.tell({ event: 'activity:new', data: event('stale') });
+    again.tell({ type: 'heartbeat' });
+    await after(200);
+    expect(present.reconnecting).toBe(false);
+    expect(ids()).not.toContain('stale');
   });
 });
 

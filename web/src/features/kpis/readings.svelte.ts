@@ -1,11 +1,23 @@
 import type { Api } from '../../api/client';
 import { explain, Refused } from '../../api/client';
-import { listKpis, readKpi, type Kpi, type KpiReading, type Period } from '../../api/resources';
+import {
+  kpiUpdates,
+  listKpis,
+  readKpi,
+  type Kpi,
+  type KpiReading,
+  type Period,
+} from '../../api/resources';
+import { Following } from '../../live/following.svelte';
 import { whileSeen } from '../../live/repeat';
 
 const EVERY_MS = 5000;
+/** Each is a connection of its own; more KPIs than this are only asked for. */
+const MOST_FOLLOWED = 24;
 
-/** All KPIs with their values of one period, asked for again every few seconds. */
+type Update = { type: 'kpi_update' } & KpiReading;
+
+/** All KPIs with their values of one period: asked for every few seconds, told when it ends. */
 export class Readings {
   kpis = $state.raw<readonly Kpi[]>([]);
   values = $state.raw<ReadonlyMap<string, KpiReading>>(new Map());
@@ -14,20 +26,24 @@ export class Readings {
   failure = $state('');
 
   readonly #api: Api;
+  readonly #followed = new Map<string, () => void>();
   #run = 0;
+  #byWebSocket = false;
 
   constructor(api: Api) {
     this.#api = api;
   }
 
   /** Reads one period's values, now and again, until the returned function is called. */
-  follow(period: Period): () => void {
+  follow(period: Period, byWebSocket: boolean): () => void {
     const run = ++this.#run;
+    this.#byWebSocket = byWebSocket;
     this.values = new Map();
     const stop = whileSeen(EVERY_MS, () => this.#read(period, run));
     return () => {
       this.#run += 1;
       stop();
+      this.#followOnly([], period);
     };
   }
 
@@ -45,9 +61,40 @@ export class Readings {
       this.values = new Map(found.flatMap((each) => (each ? [[each.code, each]] : [])));
       this.failure = '';
       this.loaded = true;
+      if (this.#byWebSocket) this.#followOnly([...this.values.keys()], period);
     } catch (error) {
       if (run === this.#run) this.failure = explain(error);
     }
+  }
+
+  #followOnly(codes: readonly string[], period: Period): void {
+    const wanted = codes.slice(0, MOST_FOLLOWED);
+    for (const [code, stop] of this.#followed) {
+      if (wanted.includes(code)) continue;
+      stop();
+      this.#followed.delete(code);
+    }
+    for (const code of wanted) {
+      if (!this.#followed.has(code)) this.#followed.set(code, this.#followOne(code, period));
+    }
+  }
+
+  #followOne(code: string, period: Period): () => void {
+    const following = new Following(this.#api, kpiUpdates(code, period), {
+      begin: () => undefined,
+      message: (message) => {
+        if (isUpdate(message)) this.#take(message);
+      },
+      gone: () => void this.refresh(period),
+    });
+    return following.start();
+  }
+
+  /** What was asked for since the period ended is of the next one already. */
+  #take(told: KpiReading): void {
+    const shown = this.values.get(told.code);
+    if (!shown || shown.timestamp > told.timestamp) return;
+    this.values = new Map(this.values).set(told.code, told);
   }
 
   /** One value; none where the KPI was deleted since it was listed. */
@@ -59,4 +106,8 @@ export class Readings {
       throw error;
     }
   }
+}
+
+function isUpdate(message: object): message is Update {
+  return 'type' in message && message.type === 'kpi_update';
 }

@@ -2,9 +2,14 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { Api } from '../../api/client';
 import type { Kpi } from '../../api/resources';
+import { FakeSocket } from '../../live/fake-socket';
 import { Readings } from './readings.svelte';
 
 const EVERY_MS = 5000;
+const EARLIER = '2026-01-01T00:00:59.999Z';
+const NOW = '2026-01-01T00:01:00.400Z';
+const LATER = '2026-01-01T00:01:59.999Z';
+const AT_START = { name: '', previous: null, delta: null, period: 'minute' };
 
 function kpi(code: string, name: string): Kpi {
   return { code, name, expression: '1', rules: [] };
@@ -20,10 +25,11 @@ class Server {
   answer(path: string): Response {
     this.asked.push(path);
     if (this.status !== 200) return Response.json({ detail: 'Not now.' }, { status: this.status });
+    if (path === '/api/auth/ticket') return Response.json({ ticket: 't' });
     if (path === '/api/v1/kpis') return Response.json({ kpis: this.kpis });
     const [, code, period] = /^\/kpi\/(.*)\?period=(.*)$/.exec(path) ?? [];
     if (code === this.gone) return Response.json({ detail: 'Gone.' }, { status: 404 });
-    return Response.json({ code, period, value: this.asked.length });
+    return Response.json({ code, period, value: this.asked.length, timestamp: NOW });
   }
 }
 
@@ -33,6 +39,7 @@ const page = { hidden: false, addEventListener: vi.fn(), removeEventListener: vi
 
 beforeEach(() => {
   vi.useFakeTimers();
+  FakeSocket.all = [];
   server = new Server();
   page.hidden = false;
   vi.stubGlobal('document', page);
@@ -52,7 +59,7 @@ async function after(ms: number): Promise<void> {
 
 describe('Readings', () => {
   it('reads all KPIs by name, with the values of the period', async () => {
-    const stop = readings.follow('hour');
+    const stop = readings.follow('hour', false);
     await after(0);
     stop();
     expect(readings.loaded).toBe(true);
@@ -61,7 +68,7 @@ describe('Readings', () => {
   });
 
   it('asks again every few seconds until it is stopped', async () => {
-    const stop = readings.follow('day');
+    const stop = readings.follow('day', false);
     await after(0);
     const first = readings.values.get('a')?.value;
     await after(EVERY_MS);
@@ -74,7 +81,7 @@ describe('Readings', () => {
 
   it('asks nothing while nobody looks', async () => {
     page.hidden = true;
-    const stop = readings.follow('day');
+    const stop = readings.follow('day', false);
     await after(3 * EVERY_MS);
     stop();
     expect(server.asked).toEqual([]);
@@ -82,7 +89,7 @@ describe('Readings', () => {
 
   it('shows no value of a KPI that was deleted meanwhile', async () => {
     server.gone = 'a';
-    const stop = readings.follow('day');
+    const stop = readings.follow('day', false);
     await after(0);
     stop();
     expect([...readings.values.keys()]).toEqual(['b']);
@@ -90,7 +97,7 @@ describe('Readings', () => {
   });
 
   it('keeps the last values and says why there are no newer ones', async () => {
-    const stop = readings.follow('day');
+    const stop = readings.follow('day', false);
     await after(0);
     server.status = 503;
     await after(EVERY_MS);
@@ -102,9 +109,29 @@ describe('Readings', () => {
     expect(readings.failure).toBe('');
   });
 
+  it('takes what is told when a period ends, unless it knows better', async () => {
+    vi.stubGlobal('WebSocket', FakeSocket);
+    vi.stubGlobal('location', { href: 'http://host/kpis' });
+    const stop = readings.follow('minute', true);
+    await after(0);
+    const [a, b] = ['a', 'b'].map((code) => FakeSocket.of(`/ws/kpi/${code}`));
+    expect(a?.url.searchParams.get('period')).toBe('minute');
+    a?.tell({ ...AT_START, type: 'kpi_update', code: 'a', value: 7, timestamp: LATER });
+    b?.tell({ ...AT_START, type: 'kpi_update', code: 'b', value: 8, timestamp: EARLIER });
+    expect(readings.values.get('a')?.value).toBe(7);
+    expect(readings.values.get('b')?.value).not.toBe(8);
+    server.kpis = [kpi('b', 'Orders')];
+    a?.end(4404);
+    await after(0);
+    expect(readings.kpis.map(({ code }) => code)).toEqual(['b']);
+    stop();
+    expect(b?.closed).toBe(true);
+    expect(FakeSocket.all).toHaveLength(2);
+  });
+
   it('forgets the values of the period before', async () => {
-    readings.follow('day')();
-    const stop = readings.follow('minute');
+    readings.follow('day', false)();
+    const stop = readings.follow('minute', false);
     expect(readings.values.size).toBe(0);
     await after(0);
     stop();
