@@ -7,7 +7,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -25,9 +25,12 @@ class Server:
     """`nowline up` on a free port and a folder of its own.
 
     Attributes:
+        program: What Python runs.
         url: Where it listens, known once it is ready.
         folder: Its data folder.
     """
+
+    program: Sequence[str] = ("-m", "nowline")
 
     def __init__(self, folder: Path, **settings: str) -> None:
         self.folder = folder
@@ -52,7 +55,7 @@ class Server:
         """Start and wait until it says that it listens."""
         log = (self.folder.parent / f"{self.folder.name}.log").open("ab")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "nowline", "up"],
+            [sys.executable, *self.program, "up"],
             env=self._environment,
             stdout=subprocess.PIPE,
             stderr=log,

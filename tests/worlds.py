@@ -64,7 +64,8 @@ class World:
     def take_in(self, rows: list[Row]) -> None:
         """Fold rows into the windows, as one batch of the log; series are numbered as `HOSTS`."""
         taken = self._resolved(rows)
-        self.windows.fold(*columns(taken), received_ms=len(self.taken), offset=len(self.taken))
+        if self.windows.is_whole:
+            self.windows.fold(*columns(taken), received_ms=len(self.taken), offset=len(self.taken))
 
     async def take_in_totals(self, rows: list[Row]) -> None:
         """The same for rows of a cumulative metric, with the increases that they make."""
@@ -90,7 +91,28 @@ class World:
         metrics, new = self.catalogue.take_unsaved(with_seen=True)
         await self.store.append(Append(rows, metrics, new, "log", offset, closed_before))
         self.stored = offset
+        if not self.windows.is_whole:
+            self.windows.pass_over(rows, offset, offset)
         self.windows.forget(self.windows.start, 0, offset)
+
+    def give_up(self) -> None:
+        """The windows fail."""
+        self.windows.give_up(self.stored)
+        self.taken = [taken._replace(in_windows=[]) for taken in self.taken]
+
+    async def build(self, start: int) -> None:
+        """They are built anew, if they failed."""
+        if self.windows.is_whole:
+            return
+        start = max(start, self.windows.settled)
+        restored = await self.store.rows_since(start)
+        self.windows.start_again(start, self.stored)
+        self.windows.restore(restored.series, restored.time, restored.value)
+        for offset, taken in list(enumerate(self.taken, 1))[self.stored :]:
+            self.windows.fold(*columns(taken.rows), received_ms=offset, offset=offset)
+            held = [row for row in taken.rows if row.time >= start]
+            self.taken[offset - 1] = taken._replace(in_windows=held)
+        self.windows.resume()
 
     def visible(self) -> list[Row]:
         """Stored rows, and those that came in time for the windows."""

@@ -31,6 +31,7 @@ from nowline.model.level import Level
 from nowline.query.cache import Tally
 from nowline.query.configurations import Configurations
 from nowline.query.engine import Engine
+from nowline.rollup.supervision import WindowSupervisor
 from nowline.rollup.upkeep import Upkeep
 from nowline.rollup.window import Windows
 from nowline.rollup.worker import StoreWriter, WindowWorker
@@ -82,6 +83,7 @@ class Parts:
     once: Once
     windows: Windows
     window_worker: WindowWorker
+    window_supervisor: WindowSupervisor
     store: Store
     store_writer: StoreWriter
     upkeep: Upkeep
@@ -115,12 +117,10 @@ class Telemetry(Collector):
         parts = self._parts
         if fault := parts.bus.state().fault:
             return f"log: {fault}."
-        if parts.store_writer.failures and parts.store_writer.has_unburied:
-            return "log: no more dead letters can be kept; replay or drop some."
-        if parts.store_writer.failures:
-            return "store: it refuses appends; accepted rows wait in the log."
-        if parts.bus.head - parts.store_writer.offset > _MOST_BEHIND:
-            return "store: it is far behind the log."
+        if fault := _store_fault(parts):
+            return fault
+        if fault := parts.window_supervisor.fault:
+            return f"windows: {fault}."
         if parts.activity_writer.failures:
             return "activity: events cannot be kept; they wait in the log."
         return None
@@ -255,8 +255,26 @@ class Telemetry(Collector):
         yield _counter(
             "nowline_live_skipped_frames", "Frames merged for slow readers.", state.skipped
         )
+        parts = self._parts
+        yield _gauge(
+            "nowline_live_degraded",
+            "Whether live views show what the store has, or are late.",
+            parts.windows.is_degraded,
+        )
+        restarts = parts.window_supervisor.restarts
+        yield _counter("nowline_live_restarts", "Windows that were built anew.", restarts)
         yield _delays("publish", "From a row's arrival to its frame.", state.published)
         yield _delays("write", "From a frame to a reader's socket.", state.written)
+
+
+def _store_fault(parts: Parts) -> str | None:
+    if parts.store_writer.failures and parts.store_writer.has_unburied:
+        return "log: no more dead letters can be kept; replay or drop some."
+    if parts.store_writer.failures:
+        return "store: it refuses appends; accepted rows wait in the log."
+    if parts.bus.head - parts.store_writer.offset > _MOST_BEHIND:
+        return "store: it is far behind the log."
+    return None
 
 
 def _statsd(state: StatsdState) -> Iterator[Metric]:

@@ -27,6 +27,7 @@ from nowline.model.level import Level
 from nowline.query.engine import Engine
 from nowline.query.watches import Watches
 from nowline.rollup.increases import Increases
+from nowline.rollup.supervision import WindowSupervisor
 from nowline.rollup.upkeep import Upkeep
 from nowline.rollup.window import Windows
 from nowline.rollup.worker import StoreWriter, WindowWorker, window_start
@@ -53,6 +54,7 @@ class Flow:
     otlp: Otlp
     statsd: StatsdListener | None
     window_worker: WindowWorker
+    window_supervisor: WindowSupervisor
     store_writer: StoreWriter
     upkeep: Upkeep
     engine: Engine
@@ -100,6 +102,7 @@ class Flow:
             otlp=Otlp(once, past),
             statsd=None if settings.statsd_port is None else StatsdListener(ingest),
             window_worker=worker,
+            window_supervisor=WindowSupervisor(bus, store, windows, worker, writer),
             store_writer=writer,
             upkeep=Upkeep(store, clock),
             engine=engine,
@@ -111,18 +114,21 @@ class Flow:
     @contextlib.asynccontextmanager
     async def sharing(self, shared: RedisCache) -> AsyncIterator[None]:
         """Use what the server before left there, and leave it to the next one."""
-        shared.resume(Position(self.store_writer.offset, self.windows.start))
+        shared.resume(Position(self.store_writer.offset, self.windows.settled))
         async with background(shared.run()):
             yield
-        await shared.close(Position(self.store_writer.offset, self.windows.start))
+        await shared.close(Position(self.store_writer.offset, self.windows.settled))
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Follow the log; on the way out, store what it holds."""
         storing = asyncio.create_task(self.store_writer.run())
         storing.add_done_callback(die_with)
-        async with background(self.window_worker.run(), self.upkeep.run(), self.admission.run()):
+        async with background(
+            self.window_supervisor.run(), self.upkeep.run(), self.admission.run()
+        ):
             yield
+            self.window_supervisor.stop()
             self.store_writer.stop()
             await storing
 

@@ -76,6 +76,7 @@ def _counted(flow: Flow, acts: Acts, configurations: Configurations, updates: Kp
         once=flow.once,
         windows=flow.windows,
         window_worker=flow.window_worker,
+        window_supervisor=flow.window_supervisor,
         store=flow.store,
         store_writer=flow.store_writer,
         upkeep=flow.upkeep,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from nowline.collect.metrics import Describer, Metric
 from nowline.live.delays import Delays
-from nowline.live.hub import HubState
+from nowline.live.state import HubState
 from nowline.model.series import MetricType, Point
 
 PUBLISH = Metric(

@@ -16,6 +16,8 @@ LIVE_MS = 100
 _GATHER_MS = 10
 # … or, where that hangs on the store, whether it can be told by now.
 _RETRY_MS = 250
+# While only the store can be asked, it is asked no more often than this.
+DEGRADED_MS = 5_000
 # A reader may be gone for 60 s; the rest is for the reconnect itself.
 RESUME_MS = 62_000
 # What is kept for readers that come back has a size too; past it they begin anew.
@@ -43,6 +45,11 @@ class Source(Protocol):
     @property
     def position(self) -> int:
         """Counts what has happened; changes are told by it."""
+        ...
+
+    @property
+    def is_degraded(self) -> bool:
+        """Whether it can tell only what the store has, or what is late."""
         ...
 
     @property
@@ -102,6 +109,7 @@ class Channel:
         self._clock = clock
         self._position = source.position
         self._told_ms = 0
+        self._degraded = source.is_degraded
         self._failed = False
         self._ticking = asyncio.Lock()
         # The number that this takes stands for its beginning: no older id continues it.
@@ -113,8 +121,9 @@ class Channel:
 
     @property
     def has_news(self) -> bool:
-        """Whether something happened in the source since the last tick."""
-        return self._source.position > self._position or self._source.waiting
+        """Whether something happened in the source since the last tick, or to it."""
+        is_turning = self._source.is_degraded != self._degraded
+        return self._source.position > self._position or self._source.waiting or is_turning
 
     @property
     def is_ticking(self) -> bool:
@@ -123,9 +132,10 @@ class Channel:
 
     def due_ms(self) -> int | None:
         """When the next tick is due, epoch milliseconds; None while only news can make it so."""
-        if self.interval_ms != LIVE_MS:
-            last = (self.ticked_ms - _TICK_OFFSET_MS) // self.interval_ms
-            return (last + 1) * self.interval_ms + _TICK_OFFSET_MS
+        step = DEGRADED_MS if self._source.is_degraded else LIVE_MS
+        if (step := max(self.interval_ms, step)) != LIVE_MS:
+            last = (self.ticked_ms - _TICK_OFFSET_MS) // step
+            return (last + 1) * step + _TICK_OFFSET_MS
         if self._failed or self._source.position <= self._position:
             return self.ticked_ms + _RETRY_MS if self.has_news else None
         return max(self._told_ms + LIVE_MS, self.ticked_ms + _GATHER_MS)
@@ -142,15 +152,16 @@ class Channel:
             if not self.has_news:
                 return False
             self._sequence.evaluations += 1
-            self._failed = True
+            self._failed, degraded = True, self._source.is_degraded
             # What is too long ago to be told apart is told by the whole picture.
             news = await self._source.changes(self._position) or await self._source.snapshot()
             self._failed = False
             self._position = news.position
-            return self._publish(news)
+            is_turning, self._degraded = degraded != self._degraded, degraded
+            return self._publish(news, even_nothing=is_turning)
 
-    def _publish(self, news: News) -> bool:
-        if news.data == b"[]":
+    def _publish(self, news: News, *, even_nothing: bool) -> bool:
+        if news.data == b"[]" and not even_nothing:
             return False
         self.id = FrameId(self.id.epoch, self.id.number + 1)
         self._sequence.frames += 1
@@ -217,6 +228,7 @@ class Channel:
             news.data,
             self._clock.now_ms(),
             news.newest_ms,
+            degraded=self._source.is_degraded,
         )
 
     def _is_fresh(self, task: asyncio.Task[Frame]) -> bool:

@@ -80,6 +80,7 @@ class Frame:
         published_ms: When it was made.
         newest_ms: When its newest row was received, None if that is not known.
         skipped: How many frames it stands for besides itself.
+        degraded: Whether it was read from the store, every few seconds, for want of anything newer.
     """
 
     kind: str
@@ -90,6 +91,7 @@ class Frame:
     published_ms: int
     newest_ms: int | None
     skipped: int = 0
+    degraded: bool = False
     _encoded: dict[object, bytes] = field(default_factory=dict)
 
     def text(self, name: str) -> bytes:
@@ -97,7 +99,9 @@ class Frame:
         newest = "null" if self.newest_ms is None else f'"{rfc3339(self.newest_ms)}"'
         skipped = f',"skipped":{self.skipped}' if self.skipped else ""
         head = f'{{"type":"{self.kind}","id":{_json(name)},"frame":"{self.id}","data":'
-        tail = f',"published_at":"{rfc3339(self.published_ms)}","newest_at":{newest}{skipped}}}'
+        degraded = ',"degraded":true' if self.degraded else ""
+        published = f',"published_at":"{rfc3339(self.published_ms)}","newest_at":{newest}'
+        tail = f"{published}{skipped}{degraded}}}"
         return head.encode() + self.data + tail.encode()
 
     def message(self, name: str) -> bytes:

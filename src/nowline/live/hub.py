@@ -17,38 +17,13 @@ from nowline.live.channel import RESUME_MS, Channel, Sequence, Source
 from nowline.live.delays import Delays
 from nowline.live.frames import Frame, FrameId
 from nowline.live.reader import Reader, Subscription
+from nowline.live.state import HubState
 
 # After this many readers the loop serves others, so that REST calls stay quick (FANOUT).
 _SLICE = 250
 _LONGEST_SLEEP_MS = 1_000
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(slots=True)
-class HubState:
-    """What the hub does, for `/metrics`.
-
-    Attributes:
-        readers: Open connections.
-        channels: Channels that somebody watches.
-        evaluations: How often a channel asked its source for changes.
-        frames: Updates that were published.
-        writes: Frames that were written to readers.
-        skipped: Frames that readers were too slow for.
-        published: How long after its newest row came in each update was published.
-        written: For each reader, how long after that its socket was given the update; readers
-            that were too slow for one before it are not counted.
-    """
-
-    readers: int
-    channels: int
-    evaluations: int
-    frames: int
-    writes: int
-    skipped: int
-    published: Delays
-    written: Delays
 
 
 @dataclass(frozen=True, slots=True)

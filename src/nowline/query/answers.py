@@ -123,7 +123,7 @@ class Answers:
     def ask(self, questions: tuple[Question, ...]) -> Asked:
         """Note the moment at which a plan is asked for."""
         planned, recent = questions[0].plan, self._recent
-        revision, is_past = self._given.revision(planned.metric), planned.end <= recent.start
+        revision, is_past = self._given.revision(planned.metric), planned.end <= recent.settled
         return Asked(questions, recent.position, revision, is_past, _key(planned))
 
     def get(self, asked: Asked) -> Answer | None:

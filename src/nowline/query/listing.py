@@ -67,6 +67,11 @@ class CatalogueWatch:
         """Nothing ever waits here."""
         return False
 
+    @property
+    def is_degraded(self) -> bool:
+        """The list is in memory whatever happens."""
+        return False
+
     async def snapshot(self) -> News:
         """All entries."""
         return News(entries(self._catalogue.search("")), self.position, None)

@@ -126,13 +126,13 @@ class Reads(ABC, Generic[T]):
 
     def missing(self, wants: Iterable[Want], now_ms: int) -> list[MissingBlock[T]]:
         """The whole buckets of these that are not in memory, or were not handed on for long."""
-        until = self._recent.start
+        until = self._recent.settled
         each = (MissingBlock(self._kind, self._blocks, want, until, now_ms) for want in wants)
         return [block for block in each if block.is_missing]
 
     def _begin(self, want: Want, memory: Memory) -> _Job[T]:
         rows, ranges = self._split(want, memory)
-        whole, revision = want.whole(self._recent.start), self._blocks.revision(want.metric)
+        whole, revision = want.whole(self._recent.settled), self._blocks.revision(want.metric)
         job = _Job(want, [], rows, self._fresh(want, memory), whole, [], [], whole[0], revision)
         if not len(want.selection.series):
             return job

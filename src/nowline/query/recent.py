@@ -44,6 +44,11 @@ class Recent(Protocol):
     position: int
 
     @property
+    def settled(self) -> int:
+        """Rows of before this time do not come without being told of as late ones."""
+        ...
+
+    @property
     def fresh(self) -> Iterable[Fresh]:
         """Every row that the store may not have yet."""
         ...

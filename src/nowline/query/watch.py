@@ -49,6 +49,11 @@ class History(Protocol):
     start: int
     position: int
 
+    @property
+    def is_degraded(self) -> bool:
+        """Whether the newest rows are to be had from the store only, or late."""
+        ...
+
     def changes_since(self, position: int) -> Sequence[Changed] | None:
         """Batches after `position`; None if that is forgotten in part."""
         ...
@@ -151,6 +156,11 @@ class MetricWatch:
     def position(self) -> int:
         """Where the history is now."""
         return self._history.position
+
+    @property
+    def is_degraded(self) -> bool:
+        """Whether the newest rows are to be had from the store only, or late."""
+        return self._history.is_degraded
 
     @property
     def waiting(self) -> bool:

@@ -71,12 +71,22 @@ class _Late:
     offset: int
 
 
+# After every row: all of them are the store's.
+_NEVER = 1 << 62
+# Seconds since the epoch need no more bits.
+_SERIES_SHIFT = 40
+
+
 class Windows:
     """Seconds from `start` on, each with the partials of all rows that fell into it.
 
     Every row with a time of `start` or later that was folded is in here; older rows are the
     store's. A late row older than that leaves only its `Change`. `offset` is the log's offset up to
     which everything was folded but for the records at `gaps`, which could not be.
+
+    Windows that were given up hold nothing until they start again: `is_whole` is false, and all
+    rows are the store's. Changes are told all the same, once the store has them. `is_behind` says
+    that the log is far ahead.
     """
 
     def __init__(self, start: int) -> None:
@@ -84,12 +94,26 @@ class Windows:
         self.offset = 0
         self.gaps: list[int] = []
         self.position = 0
+        self.is_whole = True
+        self.is_behind = False
+        self._settled = start
+        self._owed: int | None = None
         self._cells = Cells()
         self._changes: deque[Change] = deque()
         self._forgotten = 0
         self._fresh: deque[Fresh] = deque()
         self._late: deque[_Late] = deque()
         self._late_listeners: list[Callable[[Ints], None]] = []
+
+    @property
+    def is_degraded(self) -> bool:
+        """Whether the newest rows are not to be had from here at once."""
+        return self.is_behind or not self.is_whole
+
+    @property
+    def settled(self) -> int:
+        """Rows of before this time, epoch milliseconds, do not come without listeners' knowing."""
+        return self.start if self.is_whole else self._settled
 
     @property
     def cells(self) -> int:
@@ -165,6 +189,54 @@ class Windows:
         """Take in rows that the store already has: they are here, but nobody is told of them."""
         self._place(fold(series, time, value, SECOND_MS))
 
+    def give_up(self, stored: int) -> None:
+        """Hold nothing any more.
+
+        Once the store has everything that was told from here, what changed before cannot be told
+        apart any more.
+
+        Args:
+            stored: The log's offset up to which the store has everything.
+        """
+        if self.is_whole:
+            self._settled, self._owed, self.is_whole = self.start, self.offset, False
+        self.start = _NEVER
+        self._empty()
+        self._pay(stored)
+
+    def pass_over(self, rows: Rows, received_ms: int, offset: int) -> None:
+        """Tell of rows that the store took in while nothing is held here.
+
+        Args:
+            rows: The rows.
+            received_ms: When the newest of them came in.
+            offset: The log's offset up to which the store has everything.
+        """
+        cells = np.unique((rows.series << _SERIES_SHIFT) + rows.time // SECOND_MS)
+        series = cells >> _SERIES_SHIFT
+        second = (cells - (series << _SERIES_SHIFT)) * SECOND_MS
+        self.position += 1
+        self._changes.append(Change(self.position, series, second, received_ms, offset))
+        late = np.unique(series[second < self._settled])
+        if len(late):
+            self._tell(late)
+        self._pay(offset)
+
+    def start_again(self, start: int, offset: int) -> None:
+        """Hold rows again, from none on; `resume` says when it is all of them.
+
+        Args:
+            start: From when on; `settled` or later.
+            offset: The log's offset after which rows are folded.
+        """
+        self._empty()
+        self.start, self.offset = start, offset
+
+    def resume(self) -> None:
+        """Be whole again: everything was restored and folded."""
+        self.is_whole = True
+        self._pay(self._owed or 0)
+
     def changes_since(self, position: int) -> list[Change] | None:
         """What was folded after `position`, oldest first; None if that is forgotten in part."""
         if position < self._forgotten:
@@ -202,6 +274,20 @@ class Windows:
         self.gaps = [offset for offset in self.gaps if offset > stored]
         while self._late and self._late[0].offset <= stored:
             self._tell(self._late.popleft().series)
+
+    def _empty(self) -> None:
+        self._cells = Cells()
+        self._fresh.clear()
+        self._late.clear()
+        self.gaps = []
+
+    def _pay(self, stored: int) -> None:
+        """Forget changes that may not all have been told apart, when their rows can be read."""
+        if self._owed is not None and stored >= self._owed:
+            self._owed = None
+            self._changes.clear()
+            self.position += 1
+            self._forgotten = self.position
 
     def _tell_late(self, late: _Late) -> None:
         if len(late.series):

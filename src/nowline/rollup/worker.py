@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -54,6 +55,7 @@ class WindowWorker:
         self._windows = windows
         self._increases = increases
         self._listeners: list[Callable[[], None]] = []
+        self.is_folding = False
 
     @property
     def offset(self) -> int:
@@ -70,6 +72,12 @@ class WindowWorker:
         self._increases.restore(rows, self._windows.start)
         self._windows.offset = offset
 
+    def start_again(self, rows: Rows, start: int, offset: int) -> None:
+        """As `restore`, but forget first what is known: it may be wrong."""
+        self._windows.start_again(start, offset)
+        self._windows.restore(rows.series, rows.time, rows.value)
+        self._increases.start_again(rows, start)
+
     async def catch_up(self) -> None:
         """Fold in everything that the log holds now."""
         while records := await self._bus.read(self.offset, _READ_BYTES):
@@ -80,7 +88,11 @@ class WindowWorker:
         while True:
             records = await next_records(self._bus, self.offset, _READ_BYTES)
             if records:
-                await self._fold(records)
+                self.is_folding = True
+                try:
+                    await self._fold(records)
+                finally:
+                    self.is_folding = False
                 for listener in self._listeners:
                     listener()
             # What comes in meanwhile is folded together.
@@ -115,7 +127,8 @@ class StoreWriter:
     """Appends the log's rows to the store, and forgets windows that are safe there.
 
     The rows are those that the windows were folded from, so that the log is read once. It keeps
-    its records until the store has them on disk. A record that is damaged, or that the store
+    its records until the store has them on disk. While the windows hold nothing, it reads the log
+    by itself. A record that is damaged, or that the store
     refuses again and again while it takes others, is read again, and becomes a dead letter.
     """
 
@@ -142,6 +155,8 @@ class StoreWriter:
         self._unsaved: tuple[list[Metric], list[NewSeries]] = ([], [])
         self._closed_before = 0
         self._durable = 0
+        self._received_ms = 0
+        self._appending = asyncio.Lock()
         self._stopping = asyncio.Event()
         self._error: Exception = RuntimeError()
         self.offset = 0
@@ -180,11 +195,24 @@ class StoreWriter:
         The store is never ahead of them: what it tells the other reader of the log about samples
         is then nothing that this one has yet to read.
         """
-        while gathered := await self._gather():
-            if not await self._until_done(partial(self._append, gathered)):
-                return
-            await self._bus.commit(STORE_GROUP, self._durable)
+        while await self._flush_once():
+            pass
         self._forget()
+
+    async def _flush_once(self) -> bool:
+        """Append what comes next; False if that is nothing, or the server stops."""
+        async with self._appending:
+            gathered = await self._gather()
+            if not gathered or not await self._until_done(partial(self._append, gathered)):
+                return False
+            await self._bus.commit(STORE_GROUP, self._durable)
+            return True
+
+    @contextlib.asynccontextmanager
+    async def at_rest(self) -> AsyncIterator[None]:
+        """Append nothing meanwhile: the store has everything up to `offset`, and nothing more."""
+        async with self._appending:
+            yield
 
     async def _drain(self, offset: int) -> None:
         """Append up to this offset, if the windows get there soon; else the log keeps the rest."""
@@ -248,7 +276,7 @@ class StoreWriter:
         """See that the store takes appends, and forget rows that it was not given after all."""
         offset, closed = self.offset, self._closed_before
         await self._store.append(Append(empty(), [], [], self._bus.id, offset, closed))
-        start = self._windows.start
+        start = self._windows.start if self._windows.is_whole else self.window_start()
         self._increases.start_again(await self._store.rows_since(start), start)
 
     def _is_of_the_rows(self, gathered: Append) -> bool:
@@ -273,7 +301,7 @@ class StoreWriter:
         """The samples to append next, which stay the same until that is done."""
         if self._gathered:
             return self._gathered
-        if self._windows.offset <= self.offset:
+        if self._reach() <= self.offset:
             return None
         found = await self._next_rows()
         if found is None:
@@ -285,21 +313,26 @@ class StoreWriter:
         self._gathered = Append(rows, metrics, new, self._bus.id, offset, closed)
         return self._gathered
 
+    def _reach(self) -> int:
+        """Up to where in the log rows may be stored."""
+        return self._windows.offset if self._windows.is_whole else self._bus.head
+
     async def _next_rows(self) -> tuple[Rows, int] | None:
         """The rows that come next, and up to where in the log they are all.
 
-        The log is read again for them only where a record is to be set apart; None if it cannot
-        be read now.
+        The log is read for them only where a record is to be set apart, or the windows have
+        none; None if it cannot be read now.
         """
         is_alone = self.offset < self._alone_until
-        if not is_alone and not self._windows.gaps:
+        if self._windows.is_whole and not is_alone and not self._windows.gaps:
             return self._windows.unstored(self.offset, _MOST_ROWS)
         read = await records_now(self._bus, self.offset, 1 if is_alone else _READ_BYTES)
-        records = [record for record in read if record.offset <= self._windows.offset]
+        records = [record for record in read if record.offset <= self._reach()]
         if not records:
             return None
         taken = take_in(records, self._catalogue, self._refused)
         self._faults = taken.faults
+        self._received_ms = taken.received_ms
         return taken.rows, records[-1].offset
 
     def _take_unsaved(self, *, with_seen: bool) -> tuple[list[Metric], list[NewSeries]]:
@@ -318,6 +351,8 @@ class StoreWriter:
         self._durable = await self._store.append(self._complete)
         self.offset = gathered.offset
         self._catalogue.count_overflow(gathered.rows.series)
+        if not self._windows.is_whole:
+            self._windows.pass_over(self._complete.rows, self._received_ms, self.offset)
         self._gathered = self._complete = None
         self._refused.clear()
         # At once: who asks from now on is to know of the late rows that are stored.
@@ -331,6 +366,10 @@ class StoreWriter:
             await self._bus.bury(letter, fault.blob)
             log.error("Record %d of the log is a dead letter now: %s", letter.id, letter.reason)
             self._faults.pop(0)
+
+    def window_start(self) -> int:
+        """From which second on windows that start now are to hold every row."""
+        return window_start(self._clock.now_ms())
 
     def _forget(self) -> None:
         now = self._clock.now_ms()

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from nowline.collect.live import LiveCollector
 from nowline.live.delays import Delays
-from nowline.live.hub import HubState
+from nowline.live.state import HubState
 from nowline.model.series import MetricType, Point
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from itertools import pairwise
 
 import pytest
 
@@ -194,3 +195,48 @@ async def test_updates_tell_how_old_their_newest_row_is() -> None:
     await bench.tell("p", 2)
     published = bench.sequence.published
     assert (published.count, published.sum_ms) == (1, 84)
+
+
+async def test_a_degraded_channel_says_so_when_it_turns_and_in_every_frame() -> None:
+    bench = Bench(LIVE_MS)
+    await bench.tell("p", 1)
+    bench.table.is_degraded = True
+    assert bench.channel.has_news
+    assert await bench.channel.tick()
+    await bench.tell("p", 2)
+    bench.table.is_degraded = False
+    assert await bench.channel.tick()
+    told = bench.channel.missed(FrameId(bench.channel.id.epoch, 0))
+    assert told is not None
+    assert [(frame.degraded, json.loads(frame.data) != []) for frame in told] == [
+        (False, True),
+        (True, False),
+        (True, True),
+        (False, False),
+    ]
+    assert ["degraded" in json.loads(frame.text("a")) for frame in told] == [0, 1, 1, 0]
+    assert not bench.channel.has_news
+
+
+async def test_the_picture_of_a_degraded_channel_says_so() -> None:
+    bench = Bench()
+    bench.table.is_degraded = True
+    channel = Channel("late", bench.table, 1000, bench.sequence, bench.clock)
+    assert (await channel.picture()).degraded
+    assert not channel.has_news
+
+
+@pytest.mark.parametrize(("interval_ms", "step_ms"), [(LIVE_MS, 5_000), (30_000, 30_000)])
+async def test_a_degraded_channel_is_due_every_five_seconds_at_most(
+    interval_ms: int, step_ms: int
+) -> None:
+    bench = Bench(interval_ms)
+    bench.table.is_degraded = True
+    due = []
+    for value in range(3):
+        await bench.tell("p", value)
+        at = bench.channel.due_ms()
+        assert at is not None
+        due.append(at)
+        bench.clock.ms = at
+    assert {later - earlier for earlier, later in pairwise(due)} == {step_ms}

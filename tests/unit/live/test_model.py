@@ -38,6 +38,7 @@ STEPS = (
     "forget",
     "restart",
     "house",
+    "turn",
 )
 
 
@@ -77,6 +78,7 @@ class World:
             "forget": self.forget,
             "restart": self.restart,
             "house": self.hub._keep_house,
+            "turn": self.turn,
         }
         doing = steps[name]()
         if inspect.isawaitable(doing):
@@ -92,6 +94,11 @@ class World:
     def forget(self) -> None:
         for table in self.tables.named.values():
             table.forgotten = table.position
+
+    def turn(self) -> None:
+        """A source is degraded from now on, or is not any more."""
+        table = self.tables.named.setdefault(self.random.choice(NAMES), Table())
+        table.is_degraded = not table.is_degraded
 
     def put(self) -> None:
         table = self.tables.named.setdefault(self.random.choice(NAMES), Table())

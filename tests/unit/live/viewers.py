@@ -49,6 +49,7 @@ class Table:
     broken: bool = False
     asked: int = 0
     newest_ms: int | None = None
+    is_degraded: bool = False
 
     def put(self, cell: str, value: int) -> None:
         self.position += 1

@@ -40,9 +40,11 @@ steps = st.lists(
         st.tuples(st.just("take"), st.lists(rows, min_size=1, max_size=10)),
         st.tuples(st.just("store"), st.integers(1, 3), st.integers(0, 4)),
         st.tuples(st.just("forget"), st.integers(0, SPAN // 1_000), st.integers(0, 20)),
+        st.just(("give up",)),
+        st.tuples(st.just("build"), st.integers(0, SPAN // 1_000)),
     ),
     min_size=2,
-    max_size=8,
+    max_size=9,
 )
 seconds = st.integers(-5, SPAN // 1_000 + 5)
 questions = st.tuples(
@@ -87,6 +89,10 @@ async def _do(world: World, step: tuple[object, ...]) -> None:
             await world.put_away(batches, START + minute * MINUTE_MS)
         case "forget", int(second), int(changes):
             world.windows.forget(START + second * 1_000, changes, world.stored)
+        case ("give up",):
+            world.give_up()
+        case "build", int(second):
+            await world.build(START + second * 1_000)
 
 
 @pytest.mark.parametrize(("end", "expected"), [(0, 0), (500, 0), (501, 1), (999, 1), (1_000, 2)])
@@ -98,3 +104,24 @@ async def test_a_range_that_ends_within_a_second_of_the_windows_is_exact(
     await world.put_away(1, 0)
     found = await world.read(at - MINUTE_MS, at + end, MINUTE_MS, [])
     assert found.count.sum() == expected
+
+
+async def test_what_is_kept_of_rows_that_are_the_stores_for_a_time_is_not_out_of_date(
+    world: World,
+) -> None:
+    at = world.windows.start + 5_000
+    world.take_in([Row(0, at, 1.0)])
+    await world.put_away(1, 0)
+    world.give_up()
+    for _ in range(2):
+        await world.assert_answers(at - MINUTE_MS, at + MINUTE_MS, 1_000)
+    # New rows first, of which nobody is told; then late ones.
+    for time in (at + 1_000, at - MINUTE_MS + 2_000):
+        world.take_in([Row(0, time, 2.0)])
+        await world.put_away(1, 0)
+        await world.assert_answers(at - MINUTE_MS, at + MINUTE_MS, 1_000)
+    await world.build(START)
+    world.take_in([Row(0, at + 1_000, 4.0)])
+    await world.put_away(1, 0)
+    world.windows.forget(at + 20_000, 0, world.stored)
+    await world.assert_answers(at - MINUTE_MS, at + MINUTE_MS, 1_000)
