@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
+from failing_server import FailingServer
 from running import ADMIN_EMAIL, ADMIN_PASSWORD, Server
 
 _PATIENCE_MS = 30_000
@@ -124,6 +125,25 @@ def test_recovers_without_a_gap_when_the_server_restarts(browser: Browser, tmp_p
         wait_until_live(page)
         wait_for_newer(page, "cpu", stopped_at)
         assert_shows_all(page, server, "cpu", "host.cpu.percent")
+
+
+def test_says_that_it_shows_what_is_stored_until_the_server_is_repaired(
+    browser: Browser, tmp_path: Path
+) -> None:
+    with (
+        FailingServer(tmp_path / "data", NOWLINE_HOST_METRICS="on") as server,
+        opened(browser, server.url) as page,
+    ):
+        sign_in(page)
+        card = page.locator('[data-testid="widget"][data-widget="cpu"]')
+        state = page.get_by_test_id("live-state")
+        with server.trouble("raise"):
+            expect(card).to_have_attribute("data-degraded", "true", timeout=_PATIENCE_MS)
+            expect(state).to_have_attribute("data-state", "degraded")
+            expect(state).to_contain_text("every 5 s")
+            wait_for_newer(page, "cpu", newest(page, "cpu"))
+        expect(card).to_have_attribute("data-degraded", "false", timeout=_PATIENCE_MS)
+        wait_until_live(page)
 
 
 def assert_shows_all(page: Page, server: Server, widget: str, metric: str) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
 
 from asking import ask
+from failing_server import FailingServer
 from polling import eventually
 from running import Server
 from viewers import PATIENCE_S, Desk, Message, Socket, desk, points, socket, subscription
@@ -18,23 +18,6 @@ from viewers import PATIENCE_S, Desk, Message, Socket, desk, points, socket, sub
 # What a degraded channel leaves between two updates, but for what a busy machine takes.
 STEP_S = 5.0
 SLACK_S = 1.0
-PROGRAM = Path(__file__).parents[1] / "failing_windows.py"
-
-
-class FailingServer(Server):
-    """A server whose windows fail when told."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
-        self._file = folder.parent / "trouble"
-        self.program = (str(PROGRAM), str(self._file))
-
-    @contextmanager
-    def trouble(self, kind: str) -> Iterator[None]:
-        """Have the windows `raise` or `hang`."""
-        self._file.write_text(kind)
-        yield
-        self._file.unlink()
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ import { Subscriptions } from './subscriptions';
 import type { End, Receiver, Transport } from './transport';
 import { openWebSocket } from './websocket';
 
-export type LiveState = 'live' | 'catching-up' | 'polling' | 'paused' | 'reconnecting' | 'offline';
+export type LiveState =
+  'live' | 'degraded' | 'catching-up' | 'polling' | 'paused' | 'reconnecting' | 'offline';
 
 /** Who reads one subscription. */
 export interface Listener {
@@ -44,6 +45,7 @@ export class LiveClient {
   /** How many tries to connect failed since the last that worked. */
   failedTries = $state(0);
   #connected = $state(false);
+  #degraded = $state(false);
   #caughtUp = $state(false);
   #everConnected = $state(false);
   #gaveUp = $state(false);
@@ -56,6 +58,8 @@ export class LiveClient {
   readonly #ladder: Ladder;
   readonly #subscriptions = new Subscriptions();
   readonly #listeners = new Map<string, Listener>();
+  /** The subscriptions whose newest frame was of a degraded server. */
+  readonly #late = new Set<string>();
   readonly #clock = new ClockOffset();
   readonly #latency = new Latency(
     () => this.serverNow(),
@@ -122,6 +126,7 @@ export class LiveClient {
     this.#current?.subscribe(message);
     return () => {
       this.#listeners.delete(id);
+      this.#mark(id, false);
       this.#subscriptions.remove(id);
       this.#current?.unsubscribe(id);
     };
@@ -146,6 +151,7 @@ export class LiveClient {
     if (!this.#connected)
       return this.#everConnected && !this.#climbing ? 'reconnecting' : 'catching-up';
     if (!this.#caughtUp) return 'catching-up';
+    if (this.#degraded) return 'degraded';
     return this.transport === 'poll' ? 'polling' : 'live';
   }
 
@@ -289,10 +295,17 @@ export class LiveClient {
 
   #deliver(frame: DataFrame, held: boolean): void {
     this.#listeners.get(frame.id)?.data(frame, held);
+    this.#mark(frame.id, frame.degraded === true && this.#listeners.has(frame.id));
     if (frame.type !== 'metrics_update') return;
     if (frame.newest_at && !held) this.#latency.arrived(Date.parse(frame.newest_at));
     this.#shown += 1;
     this.#left += frame.skipped ?? 0;
+  }
+
+  #mark(id: string, degraded: boolean): void {
+    if (degraded) this.#late.add(id);
+    else this.#late.delete(id);
+    this.#degraded = this.#late.size > 0;
   }
 
   #countSkipped(): void {

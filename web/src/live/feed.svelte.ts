@@ -42,6 +42,8 @@ export class Feed {
   failure = $state<string | null>(null);
   /** When the newest row reached the server, epoch ms. */
   newestAt = $state<number | null>(null);
+  /** Whether the server shows what its store has, for want of anything newer. */
+  degraded = $state(false);
   bucketMs = $state(1000);
   spanMs = $state(DEFAULT_RANGE.spanMs);
   /** From an event's arrival at the server to its pixels here, the middle of the last updates, ms. */
@@ -61,6 +63,7 @@ export class Feed {
     this.intervalMs = Math.max(durationMs(interval) ?? 0, bucketMs);
     this.failure = null;
     this.latencyMs = null;
+    this.degraded = false;
     if (view.end !== null) return this.#load(api, { ...query, interval: bucket }, view.end);
     const latency = new Latency(
       () => live.serverNow(),
@@ -89,6 +92,7 @@ export class Feed {
     const revised = this.table.merge(points);
     this.table.trim(now - this.spanMs - this.bucketMs);
     if (frame.type !== 'snapshot') this.#glow(revised);
+    this.degraded = frame.degraded === true;
     if (frame.newest_at) this.newestAt = Date.parse(frame.newest_at);
     else if (frame.type === 'snapshot') this.newestAt = this.table.newest;
     this.#changed();

@@ -22,6 +22,8 @@ export interface DataFrame {
   published_at: string;
   newest_at: string | null;
   skipped?: number;
+  /** The server shows what its store has, every few seconds, until it has repaired itself. */
+  degraded?: boolean;
 }
 
 export interface ErrorFrame {
