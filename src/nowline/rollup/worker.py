@@ -31,8 +31,6 @@ _CHANGES_MS = 90 * SECOND_MS
 _MOST_CELLS = 2_000_000
 _FEWEST_SECONDS_MS = 5 * SECOND_MS
 _READ_BYTES = 8 << 20
-# At most a hundred folds a second, each of which costs much the same whatever it folds.
-_PAUSE_S = 0.01
 _MOST_ROWS = 400_000
 # Rows become visible to queries from the windows at once; the store may gather this long.
 _GATHER_S = 0.5
@@ -95,8 +93,6 @@ class WindowWorker:
                     self.is_folding = False
                 for listener in self._listeners:
                     listener()
-            # What comes in meanwhile is folded together.
-            await asyncio.sleep(_PAUSE_S)
 
     async def _fold(self, records: list[Record]) -> None:
         """Fold what was read in one go: a fold costs much the same for one row as for thousands."""
