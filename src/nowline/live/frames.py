@@ -10,9 +10,13 @@ from dataclasses import dataclass, field
 import msgspec
 
 from nowline.clock import rfc3339
+from nowline.live.websocket import Opcode, deflate, encode
 
 # Widgets of one dashboard have the same names for all who watch it; this many dashboards share.
 _MOST_ENCODINGS = 16
+# Shorter frames gain nothing by being compressed; longer ones would hold the loop up.
+_LEAST_DEFLATED = 256
+_MOST_DEFLATED = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +112,18 @@ class Frame:
         """The same as one WebSocket message."""
         return self._encoded.get(name) or self._keep(name, websocket_text(self.text(name)))
 
+    def deflated_message(self, name: str) -> bytes:
+        """The same, compressed where that is worth it and some readers may share it."""
+        key = (name,)
+        if (known := self._encoded.get(key)) is not None:
+            return known
+        if len(self._encoded) >= _MOST_ENCODINGS:
+            return self.message(name)
+        text = self.text(name)
+        if not _LEAST_DEFLATED <= len(text) <= _MOST_DEFLATED:
+            return self.message(name)
+        return self._keep(key, encode(Opcode.TEXT, deflate(text), compressed=True))
+
     def event(self, name: str, event_id: str) -> bytes:
         """The same as one Server-Sent Event in one HTTP chunk."""
         key = (name, event_id)
@@ -170,12 +186,7 @@ class Ring:
 
 def websocket_text(payload: bytes) -> bytes:
     """A whole unmasked text message (RFC 6455, section 5.2)."""
-    size = len(payload)
-    if size < 126:
-        return bytes((0x81, size)) + payload
-    if size < 1 << 16:
-        return b"\x81\x7e" + size.to_bytes(2, "big") + payload
-    return b"\x81\x7f" + size.to_bytes(8, "big") + payload
+    return encode(Opcode.TEXT, payload)
 
 
 def sse_event(kind: str, event_id: str, data: bytes) -> bytes:

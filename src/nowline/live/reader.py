@@ -66,6 +66,13 @@ class WebSocketWire:
         return websocket_text(data)
 
 
+class DeflatedWebSocketWire(WebSocketWire):
+    """The same for those who take compressed messages: what is shared is compressed, once."""
+
+    def frame(self, frame: Frame, name: str, event_id: str) -> bytes:  # noqa: ARG002, D102
+        return frame.deflated_message(name)
+
+
 class EventStreamWire:
     """One Server-Sent Event each, as HTTP chunks; heartbeats are comments."""
 

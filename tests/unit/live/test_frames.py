@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from typing import Any
 
 import pytest
@@ -81,6 +82,29 @@ def test_readers_with_one_name_share_the_bytes() -> None:
     assert shared.message("w") is shared.message("w")
     assert shared.event("w", "r-1-a") is shared.event("w", "r-1-a")
     assert shared.message("v") != shared.message("w")
+
+
+def test_a_frame_is_compressed_once_for_all_who_share_it() -> None:
+    shared = frame(1, data=b"[%b]" % (b"1," * 500))
+    packed = shared.deflated_message("w")
+    assert packed is shared.deflated_message("w")
+    assert packed[0] == 0xC1
+    assert len(packed) < len(shared.message("w")) / 5
+    text = zlib.decompressobj(-15).decompress(packed[2 if packed[1] < 126 else 4 :])
+    assert text == shared.text("w")
+
+
+@pytest.mark.parametrize("size", [1, 2 << 20])
+def test_what_gains_nothing_or_takes_long_is_not_compressed(size: int) -> None:
+    made = frame(1, data=b"1" * size)
+    assert made.deflated_message("w") is made.message("w")
+
+
+def test_no_frame_is_compressed_for_each_of_many_names() -> None:
+    shared = frame(1, data=b"[%b]" % (b"1," * 500))
+    heads = [shared.deflated_message(f"w{number}")[0] for number in range(100)]
+    assert heads == [0xC1] * 16 + [0x81] * 84
+    assert len(shared._encoded) <= 16
 
 
 def test_names_that_clients_choose_do_not_fill_the_memory() -> None:
