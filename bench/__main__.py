@@ -11,6 +11,7 @@ SCRIPTS = {
     "idle": "CPU and memory with the host collector, with nobody and one dashboard watching",
     "latency": "from ingest to a frame at the viewer",
     "ingest": "points taken in per second, beside other databases",
+    "connections": "idle WebSockets: memory of each, and how many are taken in per second",
     "fanout": "one frame a second to thousands of readers",
     "store": "rows and roll-ups into the store while it compacts",
     "query": "a dashboard's questions over weeks and a year of data",

@@ -113,12 +113,15 @@ def socket(
     *,
     path: str = "/ws/analytics",
     origin: str | None = None,
+    compression: str | None = "deflate",
 ) -> Iterator[Socket]:
     """A WebSocket with these `Authorization` and `Origin` headers, if any."""
     asked = {"authorization": authorization, "origin": origin}
     headers = {name: value for name, value in asked.items() if value is not None}
     url = server.url.replace("http:", "ws:") + path
-    with connect(url, additional_headers=headers, max_size=None) as connection:
+    with connect(
+        url, additional_headers=headers, max_size=None, compression=compression
+    ) as connection:
         yield Socket(connection)
 
 

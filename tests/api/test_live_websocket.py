@@ -232,6 +232,29 @@ def test_more_channels_than_a_connection_may_have(viewer: Socket) -> None:
     assert "200" in viewer.expect("error")["detail"]
 
 
+def test_with_and_without_compression_the_frames_are_the_same(server: Server, here: Desk) -> None:
+    rows = [{"name": "ws.packed", "value": 1, "tags": {"n": str(n)}} for n in range(50)]
+    here.post_all(rows)
+    wanted = subscription("ws.packed", query=query("ws.packed", group_by=["n"]))
+    with (
+        socket(server, here.token) as packed,
+        socket(server, here.token, compression=None) as plain,
+    ):
+        (agreed,) = packed.connection.protocol.extensions
+        assert agreed.name == "permessage-deflate"
+        assert plain.connection.protocol.extensions == []
+        for viewer in (packed, plain):
+            viewer.watch(wanted)
+            viewer.watch(wanted | {"id": "x" * 200})
+        here.post_all([row | {"value": 2} for row in rows])
+        heard = [
+            [viewer.expect("metrics_update"), viewer.expect("metrics_update")]
+            for viewer in (packed, plain)
+        ]
+        assert heard[0] == heard[1]
+        assert len(heard[0][0]["data"]) == 50
+
+
 def test_a_message_over_the_limit_ends_the_connection(viewer: Socket) -> None:
     viewer.connection.send("x" * (65 << 10))
     with pytest.raises(ConnectionClosed) as caught:

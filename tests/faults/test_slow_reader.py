@@ -43,7 +43,14 @@ def slow_connection(server: Server, here: Desk) -> Iterator[ClientConnection]:
     url = server.url.replace("http:", "ws:") + "/ws/analytics"
     headers = {"authorization": here.token}
     with connect(
-        url, sock=raw, additional_headers=headers, max_size=None, max_queue=(1, 0), close_timeout=0
+        url,
+        sock=raw,
+        additional_headers=headers,
+        # Compressed, most of what is told would fit on the way.
+        compression=None,
+        max_size=None,
+        max_queue=(1, 0),
+        close_timeout=0,
     ) as connection:
         connection.send(json.dumps(WANTED))
         yield connection

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
+from dataclasses import dataclass
 from typing import Any, cast
 from urllib.parse import parse_qs
 
 from litestar.enums import ScopeType
-from litestar.types import Message, Receive, Scope, Send, WebSocketReceiveEvent
+from litestar.types import Message, Receive, Scope, Send
 
 from nowline.api.guard import admit_stream, security_headers
 from nowline.api.problems import STATUS, problem_bytes
@@ -19,16 +20,31 @@ from nowline.clock import Clock, rfc3339
 from nowline.errors import Code, NowlineError
 from nowline.live import commands
 from nowline.live.hub import Hub
-from nowline.live.reader import Reader, WebSocketWire, Wire
+from nowline.live.reader import DeflatedWebSocketWire, Reader, WebSocketWire, Wire
 from nowline.live.transport import TransportWriter
+from nowline.live.websocket_asgi import DEFLATE
 from nowline.model.user import Principal
 
-Conversation = Callable[[Reader, Receive], Coroutine[Any, Any, None]]
-
-STREAM = {"action": Action.READ, "stream": True}
+STREAM = {"action": Action.READ, "stream": True, "direct": True}
 """The options of a route that admits its callers by itself."""
 # A reader that takes nothing would not take the last message either.
 _FAREWELL_S = 1.0
+_PLAIN, _DEFLATED = WebSocketWire(), DeflatedWebSocketWire()
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """What is said on a WebSocket.
+
+    Attributes:
+        hear: Answers one message; the next waits for it.
+        begin: Says what there is to say at first.
+        leave: Forgets a reader that is gone, or never came to begin.
+    """
+
+    hear: Callable[[Reader, str | bytes], Coroutine[Any, Any, None]]
+    begin: Callable[[Reader], Coroutine[Any, Any, None]] | None = None
+    leave: Callable[[Reader], None] | None = None
 
 
 class Sockets:
@@ -52,7 +68,7 @@ class Sockets:
         send: Send,
         opening: Callable[[], Awaitable[Conversation]],
     ) -> None:
-        """A connection from its handshake to its end.
+        """A connection, until its messages are all that there is to answer.
 
         Args:
             scope: The connection's.
@@ -73,37 +89,35 @@ class Sockets:
             await refuse(scope, send, error, "websocket.http")
             return
         await send({"type": "websocket.accept", "subprotocol": None, "headers": []})
-        await self._converse(opened(scope, principal, WebSocketWire()), receive, send, conversation)
+        wire = _DEFLATED if DEFLATE in (scope.get("extensions") or ()) else _PLAIN
+        await self._converse(opened(scope, principal, wire), send, conversation)
 
-    async def _converse(
-        self, reader: Reader, receive: Receive, send: Send, conversation: Conversation
-    ) -> None:
+    async def _converse(self, reader: Reader, send: Send, conversation: Conversation) -> None:
+        """Begin, and leave what follows to the connection: an idle viewer keeps no task."""
         try:
             self._hub.admit(reader)
         except NowlineError as error:
             code = 1012 if self._hub.is_closed else 1013
             await send({"type": "websocket.close", "code": code, "reason": error.detail})
             return
+        viewer = _Viewer(self._hub, reader, conversation)
+        handed: Any = {"type": "nowline.hand_over", "listener": viewer}
         try:
-            await until_closing(reader, conversation(reader, receive))
-        finally:
-            self._hub.leave(reader)
-        if reader.closing.done():
-            code, reason = reader.closing.result()
-            await say_last(
-                reader, send, {"type": "websocket.close", "code": code, "reason": reason}
-            )
+            if conversation.begin is not None:
+                await until_closing(reader, conversation.begin(reader))
+            await send(handed)
+        except BaseException:
+            viewer.left()
+            raise
 
-    async def answer_pings(self, reader: Reader, receive: Receive) -> None:
-        """Heed a client that has nothing to ask for, until it leaves."""
-        while (message := await receive())["type"] == "websocket.receive":
-            try:
-                commands.parse_ping(text_of(message))
-            except NowlineError as error:
-                self.complain(reader, error)
-            else:
-                self.pong(reader)
-            await reader.room()
+    async def answer_ping(self, reader: Reader, text: str | bytes) -> None:
+        """Heed a client that has nothing to ask for."""
+        try:
+            commands.parse_ping(text)
+        except NowlineError as error:
+            self.complain(reader, error)
+        else:
+            self.pong(reader)
 
     def pong(self, reader: Reader) -> None:
         """Give a sign of life."""
@@ -113,6 +127,33 @@ class Sockets:
     def complain(self, reader: Reader, error: NowlineError, name: str | None = None) -> None:
         """Tell what is wrong, and with which subscription; the connection stays."""
         self._hub.notice(reader, "error", error_message(error, name))
+
+
+class _Viewer:
+    """A WebSocket on which nothing is done but to answer its messages.
+
+    Attributes:
+        closing: See `Reader`.
+    """
+
+    __slots__ = ("_conversation", "_hub", "_reader", "closing")
+
+    def __init__(self, hub: Hub, reader: Reader, conversation: Conversation) -> None:
+        self._hub = hub
+        self._reader = reader
+        self._conversation = conversation
+        self.closing = reader.closing
+
+    async def hear(self, message: str | bytes) -> None:
+        """Answer a message, no faster than the viewer reads the answers."""
+        await self._conversation.hear(self._reader, message)
+        await self._reader.room()
+
+    def left(self) -> None:
+        """Forget the viewer."""
+        if self._conversation.leave is not None:
+            self._conversation.leave(self._reader)
+        self._hub.leave(self._reader)
 
 
 def error_message(error: NowlineError, name: str | None = None) -> dict[str, object]:
@@ -136,11 +177,6 @@ def parameters_of(scope: Scope) -> dict[str, str]:
     """The query string; of what is given twice, the last."""
     query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
     return {name: values[-1] for name, values in query.items()}
-
-
-def text_of(message: WebSocketReceiveEvent) -> str | bytes:
-    """What a client said."""
-    return message.get("text") or message.get("bytes") or b""
 
 
 async def until_closing(reader: Reader, work: Coroutine[Any, Any, None]) -> None:

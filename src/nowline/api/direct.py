@@ -4,7 +4,8 @@ The framework describes every route and calls most of them; between a request an
 does about 0.3 ms of work, which is more than some of these routes take (bench/query). A handler
 with `opt={"direct": True}` is called from here instead, and cannot tell the difference: the same
 guard, the same request, and errors told the same way. Its parameters are `request`, `data` and
-services by name; it returns a `Response` of bytes or of nothing.
+services by name; it returns a `Response` of bytes or of nothing. A stream, which admits and answers
+by itself, is called as the ASGI application that it is.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any, Final
 from litestar import Litestar, Response
 from litestar.enums import ScopeType
 from litestar.handlers import HTTPRouteHandler
-from litestar.routes import HTTPRoute
+from litestar.routes import ASGIRoute, HTTPRoute
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 from litestar.utils.path import normalize_path
 
@@ -57,19 +58,39 @@ def answer_directly(
         if handler.opt.get("direct")
     }
 
+    streams = {
+        route.path: route.route_handler.fn
+        for route in app.routes
+        if isinstance(route, ASGIRoute) and _is_direct(route)
+    }
+
     async def answered(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == ScopeType.HTTP:
-            route = routes.get((scope["method"], scope["path"]))
-            if route is None:
-                # To the framework, more slashes are the same address.
-                scope["path"] = normalize_path(scope["path"])
-                route = routes.get((scope["method"], scope["path"]))
-            if route is not None:
-                await route.answer(scope, receive, send, auth)
-                return
-        await app(scope, receive, send)
+        if (stream := streams.get(scope["path"])) is not None:
+            scope["path_template"] = scope["path"]
+            scope["litestar_app"] = app
+            await stream(scope, receive, send)
+        elif scope["type"] == ScopeType.HTTP and (route := _route(routes, scope)) is not None:
+            await route.answer(scope, receive, send, auth)
+        else:
+            await app(scope, receive, send)
 
     return answered
+
+
+def _is_direct(route: ASGIRoute) -> bool:
+    """Whether a stream is asked for by its path alone."""
+    handler = route.route_handler
+    return bool(handler.opt.get("direct")) and not handler.is_mount
+
+
+def _route(routes: Mapping[tuple[str, str], _Direct], scope: HTTPScope) -> _Direct | None:
+    """The direct route of a request, if there is one; its path is set right on the way."""
+    route = routes.get((scope["method"], scope["path"]))
+    if route is None:
+        # To the framework, more slashes are the same address.
+        scope["path"] = normalize_path(scope["path"])
+        route = routes.get((scope["method"], scope["path"]))
+    return route
 
 
 class _Direct:

@@ -20,7 +20,6 @@ from nowline.api.connections import (
     parameters_of,
     refuse,
     say_last,
-    text_of,
     until_closing,
 )
 from nowline.api.guard import admit_stream
@@ -60,12 +59,13 @@ class Live:
         self._auth = auth
         self._sockets = sockets
         self._templates = templates
+        self._conversation = Conversation(self._answer)
 
     async def websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         """`WS /ws/analytics`."""
 
         async def opening() -> Conversation:
-            return self._listen
+            return self._conversation
 
         await self._sockets.serve(scope, receive, send, opening)
 
@@ -125,12 +125,6 @@ class Live:
         if found is None:
             raise NowlineError(Code.NOT_FOUND, f"There is no dashboard `{dashboard_id}`.")
         return found
-
-    async def _listen(self, reader: Reader, receive: Receive) -> None:
-        """Answer a WebSocket's messages, no faster than it reads the answers."""
-        while (message := await receive())["type"] == "websocket.receive":
-            await self._answer(reader, text_of(message))
-            await reader.room()
 
     async def _answer(self, reader: Reader, text: str | bytes) -> None:
         try:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from zoneinfo import ZoneInfo
-
 from litestar import asgi
 from litestar.types import Receive, Scope, Send
 
-from nowline.activity.rooms import Room, rooms_named
+from nowline.activity.rooms import rooms_named
 from nowline.api.connections import STREAM, Conversation, Sockets, parameters_of
 from nowline.live.reader import Reader
 from nowline.live.rooms import Rooms
@@ -34,19 +32,12 @@ class LiveActivity:
             chosen = rooms_named(parameters.get("rooms", ""))
             zone = zone_named(parameters.get("timezone", "UTC"))
 
-            async def conversation(reader: Reader, receive: Receive) -> None:
-                await self._follow(reader, receive, chosen, zone)
+            async def begin(reader: Reader) -> None:
+                self.rooms.enter(reader, chosen, zone)
 
-            return conversation
+            return Conversation(self._sockets.answer_ping, begin, self.rooms.leave)
 
         await self._sockets.serve(scope, receive, send, opening)
-
-    async def _follow(self, reader: Reader, receive: Receive, chosen: Room, zone: ZoneInfo) -> None:
-        self.rooms.enter(reader, chosen, zone)
-        try:
-            await self._sockets.answer_pings(reader, receive)
-        finally:
-            self.rooms.leave(reader)
 
 
 @asgi("/ws/activity", opt=STREAM, copy_scope=False)

@@ -34,19 +34,12 @@ class LiveKpi:
             period = _period(parameters_of(scope).get("period", Period.DAY.value))
             await self.updates.check(code)
 
-            async def conversation(reader: Reader, receive: Receive) -> None:
-                await self._watch(reader, receive, code, period)
+            async def begin(reader: Reader) -> None:
+                await self.updates.watch(reader, code, period)
 
-            return conversation
+            return Conversation(self._sockets.answer_ping, begin, self.updates.leave)
 
         await self._sockets.serve(scope, receive, send, opening)
-
-    async def _watch(self, reader: Reader, receive: Receive, code: str, period: Period) -> None:
-        try:
-            await self.updates.watch(reader, code, period)
-            await self._sockets.answer_pings(reader, receive)
-        finally:
-            self.updates.leave(reader)
 
 
 def _period(text: str) -> Period:

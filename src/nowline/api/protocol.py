@@ -1,23 +1,33 @@
 """The HTTP protocol of a connection: uvicorn's, with the short way for plain requests.
 
+A WebSocket is handed on as it was parsed; uvicorn would write the request down again.
+
 uvicorn's class is not public as a base: the version is pinned, and `check` runs at start.
 """
 
 from __future__ import annotations
 
 import asyncio
+import sys
 from typing import TYPE_CHECKING, Any, Final, cast
+from urllib.parse import unquote
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from nowline.api.express import Express, Parcel
+    from nowline.live.websocket_protocol import WebSocketProtocol
 
 # How long the rest of a plain request may take; what is slower takes the long way, with its limits.
 _PATIENCE_S: Final = 1.0
+_UNKNOWN: Final = b"?"
 _OVERRIDDEN: Final = (
+    "_get_upgrade",
     "connection_lost",
     "data_received",
+    "handle_websocket_upgrade",
     "on_body",
     "on_message_begin",
     "on_headers_complete",
@@ -50,7 +60,8 @@ class Protocol(HttpToolsProtocol):
         self._parcel: Parcel | None = None
         self._patience: asyncio.TimerHandle | None = None
         self._is_between = True
-        self._data = b""
+        self._data = self._received = b""
+        self._upgrade: bytes | None = _UNKNOWN
 
     def data_received(self, data: bytes) -> None:
         """Read on; what is there of a plain request may wait a moment for the rest."""
@@ -59,8 +70,9 @@ class Protocol(HttpToolsProtocol):
             self._take(parcel)
             return
         self._data = data if self._is_between else b""
+        self._received = data
         super().data_received(data)
-        self._data = b""
+        self._data = self._received = b""
         if self._parcel is not None and self._patience is None:
             self._patience = self.loop.call_later(_PATIENCE_S, self._go_the_long_way)
 
@@ -69,10 +81,40 @@ class Protocol(HttpToolsProtocol):
         self._take_parcel()
         super().connection_lost(exc)
 
+    def handle_websocket_upgrade(self) -> None:
+        """Hand the connection over; called while the parser's error is handled, which says how."""
+        upgrade = sys.exception()
+        rest = self._received[upgrade.args[0] :] if upgrade is not None else b""
+        path, _, query = self.url.partition(b"?")
+        if not path.startswith(b"/") or not path.isascii():
+            self.send_400_response("Invalid HTTP request received.")
+            return
+        self.connections.discard(self)
+        scope = {
+            **self.scope,
+            "path": unquote(path.decode()),
+            "raw_path": path,
+            "query_string": query,
+        }
+        made = cast("Callable[..., WebSocketProtocol]", self.ws_protocol_class)(
+            config=self.config, server_state=self.server_state, app_state=self.app_state
+        )
+        self.transport.set_protocol(made)
+        made.begin(self.transport, scope, rest)
+        # The parser is bound to this object, and would keep both until the next collection.
+        self.parser = None  # type: ignore[assignment]
+
     def on_message_begin(self) -> None:
         """Note that what comes in next is not the beginning of a request."""
         self._is_between = False
+        self._upgrade = _UNKNOWN
         super().on_message_begin()
+
+    def _get_upgrade(self) -> bytes | None:
+        """What the request is to be upgraded to; uvicorn asks three times."""
+        if self._upgrade is _UNKNOWN:
+            self._upgrade = super()._get_upgrade()
+        return self._upgrade
 
     def on_headers_complete(self) -> None:
         """Decide which way the request takes."""

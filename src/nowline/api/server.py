@@ -12,14 +12,17 @@ import uvicorn
 
 from nowline import __version__
 from nowline.api.express import Express
+from nowline.api.guard import security_headers
+from nowline.api.problems import problem_bytes
 from nowline.api.protocol import Protocol
 from nowline.auth.service import Auth
 from nowline.live import transport
 from nowline.live.hub import Hub
+from nowline.live.keepalive import Keepalive
+from nowline.live.websocket_protocol import WebSocketProtocol
 from nowline.lock import DirectoryLock
 
 _GRACE_S = 5
-_WEBSOCKET_MESSAGE_BYTES = 64 << 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +69,7 @@ def _uvicorn(served: Served) -> uvicorn.Config:
         served.app,
         # Called as a class is.
         http=cast("type[Protocol]", partial(Protocol, served.express)),
-        ws="websockets-sansio",
-        ws_max_size=_WEBSOCKET_MESSAGE_BYTES,
-        # Frames are shared by all readers; a context per connection would undo that (FANOUT).
-        ws_per_message_deflate=False,
+        ws=cast("type[WebSocketProtocol]", partial(WebSocketProtocol, Keepalive(), _refusal)),
         lifespan="off",
         log_config=None,
         access_log=False,
@@ -78,3 +78,10 @@ def _uvicorn(served: Served) -> uvicorn.Config:
         timeout_keep_alive=75,
         timeout_graceful_shutdown=_GRACE_S,
     )
+
+
+def _refusal(error: Exception) -> tuple[int, dict[str, str], bytes]:
+    """How a request for a WebSocket is refused that no route has seen."""
+    status, headers, body = problem_bytes(error)
+    secured = security_headers({"path": "", "scheme": ""})
+    return status, headers | {name.decode(): value.decode() for name, value in secured}, body
