@@ -18,7 +18,7 @@ from bench.peers import InfluxDB, Peer, Prometheus, VictoriaMetrics, VictoriaMet
 from bench.product import INGEST_KEY, Product
 from bench.usage import Usage
 
-CONNECTIONS, SINGLE_CONNECTIONS = 4, 16
+CONNECTIONS, SINGLE_CONNECTIONS = 4, 64
 POINTS = 10_000
 STEPS = POINTS * CONNECTIONS // MOST_SERIES
 """How many steps of all series make a request for each connection."""

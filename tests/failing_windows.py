@@ -12,7 +12,7 @@ from pathlib import Path
 
 from nowline.cli import main
 from nowline.rollup.window import Windows
-from nowline.rollup.worker import WindowWorker
+from nowline.rollup.window_worker import WindowWorker
 from nowline.store.base import Rows
 
 _FILE = Path(sys.argv.pop(1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,6 +44,7 @@ from nowline.api.description import actions, describe
 from nowline.api.direct import answer_directly
 from nowline.api.exposition import Telemetry
 from nowline.api.express import Express
+from nowline.api.freshness import answer_fresh
 from nowline.api.guard import require, secure_headers, undeclared
 from nowline.api.head import answer_head
 from nowline.api.ingest_schemas import LINES
@@ -125,6 +127,7 @@ class Services:
     dead_letters: DeadLetters
     admission: Admission
     group: GroupCommit
+    caught_up: Callable[[], Awaitable[None]]
     activity: Activity
     present: Present
     history: History
@@ -169,8 +172,14 @@ def application(services: Services) -> App:
     app = routes(services)
     streams = {route.path for route in app.routes if isinstance(route, ASGIRoute)}
     direct = answer_directly(app, services.auth, _named(services), services.admission)
-    secured = secure_headers(answer_head(direct, streams=streams))
+    fresh = answer_fresh(direct, _doors(app), services.caught_up)
+    secured = secure_headers(answer_head(fresh, streams=streams))
     return expose_transport(observe_requests(secured, services.requests))
+
+
+def _doors(app: Litestar) -> set[str]:
+    """Where rows come in."""
+    return {path for path, _, action in actions(app) if action is Action.INGEST}
 
 
 def express(services: Services) -> Express:

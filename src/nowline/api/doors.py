@@ -11,7 +11,7 @@ from litestar import Request, Response
 
 from nowline.api.sent import sent_body
 from nowline.ingest.columns import Columns
-from nowline.ingest.group_commit import GroupCommit
+from nowline.ingest.group_commit import Form, GroupCommit
 from nowline.ingest.service import Outcome
 
 JSON: Final = "application/json"
@@ -55,10 +55,12 @@ class Door:
         decode: The rows of what was sent, those without a time having the one that is given;
             raises `NowlineError`.
         answer: What to say; raises `NowlineError`.
+        form: How a small body is read with others, given type and query; None if it is not.
     """
 
     decode: Callable[[Sent, int], Columns]
     answer: Callable[[Outcome], Answer]
+    form: Callable[[str, bytes], Form | None] = lambda _content_type, _query: None
 
     async def take(self, request: Request[Any, Any, Any], group: GroupCommit) -> Response[Any]:
         """Take in what a request has.

@@ -31,10 +31,11 @@ from nowline.model.level import Level
 from nowline.query.cache import Tally
 from nowline.query.configurations import Configurations
 from nowline.query.engine import Engine
+from nowline.rollup.store_writer import StoreWriter
 from nowline.rollup.supervision import WindowSupervisor
 from nowline.rollup.upkeep import Upkeep
 from nowline.rollup.window import Windows
-from nowline.rollup.worker import StoreWriter, WindowWorker
+from nowline.rollup.window_worker import WindowWorker
 from nowline.store.activity import ActivityStore
 from nowline.store.base import LevelState, Store
 from nowline.store.shared import SharedTally

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Final, TypeAlias
+
+import msgspec
 
 from nowline.api.doors import Door, Sent
 from nowline.api.guard import security_headers
@@ -22,7 +24,7 @@ from nowline.auth.policy import Action, allows
 from nowline.auth.service import Auth
 from nowline.collect.requests import RequestStats
 from nowline.ingest.admission import Admission, Hold
-from nowline.ingest.group_commit import GroupCommit, Told
+from nowline.ingest.group_commit import SMALL_BYTES, Form, GroupCommit, Tell, Told
 from nowline.model.user import Principal
 
 MOST_BYTES: Final = 1 << 20
@@ -51,9 +53,9 @@ _SPECIAL: Final = frozenset(
 )
 
 
-@dataclass(slots=True)
-class Parcel:
-    """A plain request to a door, and what of its body is there.
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What the head of a plain request to a door says.
 
     Attributes:
         route: The path of the door.
@@ -62,7 +64,7 @@ class Parcel:
         content_type: As the header has it.
         query: What stands after the `?`.
         length: How long the body is.
-        pieces: What of it came in.
+        form: How the body is read with others; None if it is not.
     """
 
     route: str
@@ -71,6 +73,18 @@ class Parcel:
     content_type: str
     query: bytes
     length: int
+    form: Form | None
+
+
+class Parcel(msgspec.Struct):
+    """A plain request, and what of its body is there.
+
+    Attributes:
+        head: What its head says.
+        pieces: What of the body came in.
+    """
+
+    head: Head
     pieces: list[bytes]
 
     @property
@@ -79,16 +93,15 @@ class Parcel:
         return self.pieces[0] if len(self.pieces) == 1 else b"".join(self.pieces)
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
+class _Known(msgspec.Struct, frozen=True):
     """A head that was read before.
 
     Attributes:
-        parcel: What it begins.
+        head: What it says.
         revision: Of the credentials, when it was read.
     """
 
-    parcel: Parcel
+    head: Head
     revision: int
 
 
@@ -120,6 +133,8 @@ class Express:
         self._most = min(MOST_BYTES, limits.sent_bytes, limits.unpacked_bytes)
         self._reading = 0
         self._heads: dict[bytes, _Known] = {}
+        self._default_headers: Headers = ()
+        self._default_lines = b""
 
     def recall(self, data: bytes) -> Parcel | None:
         """A whole request whose head is one of those that were read before; else None.
@@ -129,22 +144,22 @@ class Express:
         """
         end = data.find(_HEAD_END)
         known = self._heads.get(data[:end])
-        if known is None or len(data) - end - len(_HEAD_END) != known.parcel.length:
+        if known is None or len(data) - end - len(_HEAD_END) != known.head.length:
             return None
         if known.revision != self._auth.revision:
             del self._heads[data[:end]]
             return None
-        return replace(known.parcel, pieces=[data[end + len(_HEAD_END) :]])
+        return Parcel(known.head, [data[end + len(_HEAD_END) :]])
 
     def remember(self, data: bytes, parcel: Parcel) -> None:
         """Know the head of a request again, if that is what came in and nothing else."""
         end = data.find(_HEAD_END)
-        is_whole = len(data) - end - len(_HEAD_END) == parcel.length
+        is_whole = len(data) - end - len(_HEAD_END) == parcel.head.length
         if not 0 < end <= _MOST_HEAD_BYTES or not is_whole:
             return
         if len(self._heads) >= _MOST_HEADS:
             self._heads = {}
-        self._heads[data[:end]] = _Known(replace(parcel, pieces=[]), self._auth.revision)
+        self._heads[data[:end]] = _Known(parcel.head, self._auth.revision)
 
     def parcel(self, target: bytes, headers: Headers) -> Parcel | None:
         """A POST with these headers as a plain request; None if it has to take the long way.
@@ -172,40 +187,54 @@ class Express:
             return None
         content_type = sent.get(b"content-type", b"").decode("latin-1")
         self._reading += length
-        return Parcel(found[0], found[1], principal, content_type, query, length, [])
+        route, door, _ = found
+        form = door.form(content_type, query) if length <= SMALL_BYTES else None
+        return Parcel(Head(route, door, principal, content_type, query, length, form), [])
+
+    def default_lines(self, headers: Headers) -> bytes:
+        """The lines of the headers that each answer has, which are another list each second."""
+        if headers is not self._default_headers:
+            self._default_headers = headers
+            self._default_lines = b"".join(b"%b: %b\r\n" % each for each in headers)
+        return self._default_lines
 
     def release(self, parcel: Parcel) -> None:
         """Count no longer what was announced of a body."""
-        self._reading -= parcel.length
+        self._reading -= parcel.head.length
 
     def take(self, parcel: Parcel, reply: Reply) -> None:
         """Take in a request whose body is all there; `reply` is called once, now or later."""
         began = time.perf_counter()
+        head = parcel.head
         hold: Hold | None = None
 
         def tell(told: Told) -> None:
             if hold is not None:
                 self._admission.leave(hold, told if isinstance(told, Exception) else None)
-            status, head, body = self._told(parcel, told)
-            reply(head, body)
-            self._stats.observe(parcel.route, "POST", status, time.perf_counter() - began)
+            status, lines, body = self._told(head, told)
+            reply(lines, body)
+            self._stats.observe(head.route, "POST", status, time.perf_counter() - began)
 
         try:
-            hold = self._admission.admit(parcel.principal.id)
-            hold.grow(parcel.length, parcel.length)
-            sent = Sent(parcel.body, parcel.content_type, parcel.query)
-            columns = parcel.door.decode(sent, self._group.now_ms())
+            hold = self._admission.admit(head.principal.id)
+            hold.grow(head.length, head.length)
+            self._submit(head, parcel.body, tell)
         except Exception as error:  # noqa: BLE001 - told to the client, and logged if unexpected
             tell(error)
-        else:
-            self._group.submit(columns, tell)
 
-    def _told(self, parcel: Parcel, told: Told) -> tuple[int, bytes, bytes]:
+    def _submit(self, head: Head, body: bytes, tell: Tell) -> None:
+        if head.form is not None:
+            self._group.submit_body(head.form, body, tell)
+            return
+        sent = Sent(body, head.content_type, head.query)
+        self._group.submit(head.door.decode(sent, self._group.now_ms()), tell)
+
+    def _told(self, head: Head, told: Told) -> tuple[int, bytes, bytes]:
         """Status, head and body of the answer."""
-        status, headers, body = _answered(parcel.door, told)
-        secured = self._doors[parcel.route.encode()][2]
-        head = _head(status, tuple(headers.items()), len(body))
-        return status, head + secured, body
+        status, headers, body = _answered(head.door, told)
+        secured = self._doors[head.route.encode()][2]
+        lines = _head(status, tuple(headers.items()), len(body))
+        return status, lines + secured, body
 
 
 def _answered(door: Door, told: Told) -> tuple[int, Mapping[str, str], bytes]:

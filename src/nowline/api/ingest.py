@@ -13,7 +13,8 @@ from nowline.api.doors import JSON, Answer, Door, Sent
 from nowline.auth.policy import Action
 from nowline.errors import Code, NowlineError
 from nowline.ingest.columns import Columns
-from nowline.ingest.group_commit import GroupCommit
+from nowline.ingest.group_commit import Form, GroupCommit
+from nowline.ingest.joint import decode_json_of, decode_ndjson_of
 from nowline.ingest.json import decode_json, decode_ndjson
 from nowline.ingest.service import Outcome
 
@@ -27,7 +28,7 @@ def media_type_of(content_type: str) -> str:
     Raises:
         NowlineError: UNSUPPORTED: none.
     """
-    media_type = content_type.partition(";")[0].strip().lower()
+    media_type = _bare(content_type)
     if media_type not in {"", JSON} | NDJSON:
         raise NowlineError(
             Code.UNSUPPORTED,
@@ -37,16 +38,31 @@ def media_type_of(content_type: str) -> str:
     return media_type
 
 
+def _bare(content_type: str) -> str:
+    return content_type.partition(";")[0].strip().lower()
+
+
 def _decode(sent: Sent, now_ms: int) -> Columns:
     is_ndjson = media_type_of(sent.content_type) in NDJSON
     return decode_ndjson(sent.body, now_ms) if is_ndjson else decode_json(sent.body, now_ms)
+
+
+_LINES = Form(decode_ndjson, decode_ndjson_of)
+_ARRAY = Form(decode_json, decode_json_of)
+
+
+def _form(content_type: str, _query: bytes) -> Form | None:
+    media_type = _bare(content_type)
+    if media_type in NDJSON:
+        return _LINES
+    return _ARRAY if media_type in {"", JSON} else None
 
 
 def _answer(outcome: Outcome) -> Answer:
     return Answer(HTTPStatus.ACCEPTED, msgspec.json.encode(outcome))
 
 
-METRICS = Door(_decode, _answer)
+METRICS = Door(_decode, _answer, _form)
 
 
 @post(

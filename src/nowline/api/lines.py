@@ -18,8 +18,9 @@ from nowline.api.refused import field_error
 from nowline.auth.policy import Action
 from nowline.errors import Code, NowlineError
 from nowline.ingest.columns import Columns
-from nowline.ingest.group_commit import GroupCommit
-from nowline.ingest.lines import decode_lines
+from nowline.ingest.group_commit import Form, GroupCommit
+from nowline.ingest.joint import decode_lines_of
+from nowline.ingest.lines import PRECISIONS, decode_lines
 from nowline.ingest.service import Outcome
 
 _DEFAULT_PRECISION = b"ns"
@@ -44,6 +45,20 @@ def _precision(query: bytes) -> str:
     return parse_qs(query).get(b"precision", [_DEFAULT_PRECISION])[-1].decode("latin-1")
 
 
+def _form(_content_type: str, query: bytes) -> Form | None:
+    return _FORMS.get(_precision(query))
+
+
+def _form_of(precision: str) -> Form:
+    return Form(
+        lambda body, now_ms: decode_lines(body, now_ms, precision),
+        lambda bodies, now_ms: decode_lines_of(bodies, now_ms, precision),
+    )
+
+
+_FORMS = {precision: _form_of(precision) for precision in PRECISIONS}
+
+
 def _answer(outcome: Outcome) -> Answer:
     if outcome.rejected:
         raise _refusal(outcome)
@@ -51,7 +66,7 @@ def _answer(outcome: Outcome) -> Answer:
 
 
 _KEPT = Answer(HTTPStatus.NO_CONTENT)
-WRITE = Door(_decode, _answer)
+WRITE = Door(_decode, _answer, _form)
 
 
 async def write(

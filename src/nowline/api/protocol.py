@@ -60,13 +60,13 @@ class Protocol(HttpToolsProtocol):
         self._parcel: Parcel | None = None
         self._patience: asyncio.TimerHandle | None = None
         self._is_between = True
+        self._idle_since = 0.0
         self._data = self._received = b""
         self._upgrade: bytes | None = _UNKNOWN
 
     def data_received(self, data: bytes) -> None:
         """Read on; what is there of a plain request may wait a moment for the rest."""
         if self._is_between and self._is_idle() and (parcel := self._express.recall(data)):
-            self._unset_keepalive_if_required()
             self._take(parcel)
             return
         self._data = data if self._is_between else b""
@@ -181,13 +181,38 @@ class Protocol(HttpToolsProtocol):
         pending.response_complete = True
         if pending.disconnected or self.transport.is_closing():
             return
-        lines = [b"%b: %b\r\n" % each for each in self.server_state.default_headers]
+        lines = self._express.default_lines(self.server_state.default_headers)
         if not pending.keep_alive:
-            lines.append(b"connection: close\r\n")
-        self.transport.write(b"".join((head, *lines, b"\r\n", body)))
+            lines += b"connection: close\r\n"
+        self.transport.write(b"".join((head, lines, b"\r\n", body)))
         if not pending.keep_alive:
             self.transport.close()
-        self.on_response_complete()
+        self._rest()
+
+    def _rest(self) -> None:
+        """Wait for the next request, as `on_response_complete` does with a new timer each time."""
+        if self.pipeline or self.transport.is_closing():
+            self.on_response_complete()
+            return
+        self.server_state.total_requests += 1
+        self.flow.resume_reading()
+        self._idle_since = self.loop.time()
+        if self.timeout_keep_alive_task is None:
+            self._look_again(self.timeout_keep_alive)
+
+    def _look_again(self, wait_s: float) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(wait_s, self._close_if_idle)
+
+    def _close_if_idle(self) -> None:
+        if self.transport.is_closing():
+            return
+        left_s = self._idle_since + self.timeout_keep_alive - self.loop.time()
+        if not (self._is_between and self._is_idle()):
+            self._look_again(self.timeout_keep_alive)
+        elif left_s > 0:
+            self._look_again(left_s)
+        else:
+            self.timeout_keep_alive_handler()
 
 
 class _Pending:

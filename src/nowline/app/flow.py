@@ -27,10 +27,11 @@ from nowline.model.level import Level
 from nowline.query.engine import Engine
 from nowline.query.watches import Watches
 from nowline.rollup.increases import Increases
+from nowline.rollup.store_writer import StoreWriter, window_start
 from nowline.rollup.supervision import WindowSupervisor
 from nowline.rollup.upkeep import Upkeep
 from nowline.rollup.window import Windows
-from nowline.rollup.worker import StoreWriter, WindowWorker, window_start
+from nowline.rollup.window_worker import WindowWorker
 from nowline.store.base import Store
 from nowline.store.catalogue import Catalogue, Limits
 from nowline.store.shared import Position
@@ -107,7 +108,7 @@ class Flow:
             upkeep=Upkeep(store, clock),
             engine=engine,
             hub=hub,
-            sessions=Sessions(hub, Watches(engine, windows, writer, clock)),
+            sessions=Sessions(hub, Watches(engine, windows, writer, clock), worker.caught_up),
             shared=shared,
         )
 

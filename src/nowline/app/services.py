@@ -49,6 +49,7 @@ def services(  # noqa: PLR0913, PLR0917 - all that routes work with
         dead_letters=DeadLetters(flow.bus, documents, clock),
         admission=flow.admission,
         group=flow.group,
+        caught_up=flow.window_worker.caught_up,
         once=flow.once,
         otlp=flow.otlp,
         protobuf=ProtobufDecoders(),

@@ -38,7 +38,7 @@ from nowline.ingest.service import Ingest
 from nowline.live import transport
 from nowline.live.hub import Hub
 from nowline.lock import DirectoryLock
-from nowline.rollup.worker import STORE_GROUP
+from nowline.rollup.store_writer import STORE_GROUP
 from nowline.store.documents import Documents
 
 

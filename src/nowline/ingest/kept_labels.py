@@ -17,13 +17,15 @@ _ENTRY_BYTES = 256
 
 # For fewer labels a list is not worth its while.
 _FEWEST_TOGETHER = 32
+_MOST_MET = 4096
 
 
 class KeptLists(Generic[Sent]):
     """Some of the lists of labels that bodies had, by what was sent for them.
 
-    Senders have the same series in body after body. All are let go of before they take too much;
-    none is kept with a label that is refused.
+    Senders have the same series in body after body. A list is kept when it comes for the second
+    time: bodies that are read together make another one each time. All are let go of before they
+    take too much; none is kept with a label that is refused.
 
     Args:
         most_bytes: How much memory they may take, about.
@@ -32,6 +34,7 @@ class KeptLists(Generic[Sent]):
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:
         self._most_bytes = most_bytes
         self._lists: dict[tuple[Sent, ...], Labels] = {}
+        self._met: set[int] = set()
         self.size = 0
         self._lock = threading.Lock()
 
@@ -41,7 +44,7 @@ class KeptLists(Generic[Sent]):
 
     def keep(self, sent: Sequence[Sent], labels: Labels) -> Labels:
         """Keep the labels of this, which are returned."""
-        if len(sent) < _FEWEST_TOGETHER or labels.has_faults:
+        if len(sent) < _FEWEST_TOGETHER or labels.has_faults or not self._has_met(sent):
             return labels
         # What was sent for a label is about as long as its key.
         size = sum(label.size + len(label.key) + _ENTRY_BYTES for label in labels)
@@ -52,6 +55,17 @@ class KeptLists(Generic[Sent]):
                 self._lists[tuple(sent)] = labels
                 self.size += size
         return labels
+
+    def _has_met(self, sent: Sequence[Sent]) -> bool:
+        """Whether this came before; from now on it has."""
+        mark = hash(tuple(sent))
+        if mark in self._met:
+            return True
+        with self._lock:
+            if len(self._met) >= _MOST_MET:
+                self._met = set()
+            self._met.add(mark)
+        return False
 
 
 class KeptLabels(Generic[Sent]):

@@ -87,14 +87,25 @@ class Ingest:
         """
         if len(parts) == 1:
             return [await self.accept(parts[0])]
+        refused = [list(part.rejected) for part in parts]
+        return await self.accept_joined(Columns.joined(parts), refused)
+
+    async def accept_joined(
+        self, columns: Columns, refused: Sequence[list[Rejected]]
+    ) -> list[Outcome]:
+        """As `accept_together`, for rows that are joined already.
+
+        Args:
+            columns: The rows, as `Columns.joined` has them.
+            refused: Of each body, the rows that could not be decoded.
+        """
         now = self._clock.now_ms()
         rejected: list[Rejected] = []
-        good = self._good(Columns.joined(parts), now, rejected)
+        good = self._good(columns, now, rejected)
         await self._append(good, now)
-        refused = [list(part.rejected) for part in parts]
         for number, row in (each.apart() for each in rejected):
             refused[number].append(row)
-        kept = np.bincount(good.index >> PART_SHIFT, minlength=len(parts)).tolist()
+        kept = np.bincount(good.index >> PART_SHIFT, minlength=len(refused)).tolist()
         return [self._count(*each) for each in zip(kept, refused, strict=True)]
 
     async def keep(self, columns: Columns, happened: Happened) -> int:
@@ -188,7 +199,7 @@ class Ingest:
         self.taken.batches += 1
         self.taken.accepted += accepted
         if not rejected:
-            return Outcome(accepted, [])
+            return Outcome(accepted, rejected)
         self.taken.rejected += len(rejected)
         self.taken.refusals.add(rejected)
         return Outcome(accepted, sorted(rejected, key=lambda row: row.index))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -34,12 +34,28 @@ class Sources(Protocol):
         ...
 
 
-class Sessions:
-    """Opens channels for viewers, whatever transport they came by."""
+async def _at_once() -> None:
+    """Nothing has to be waited for."""
 
-    def __init__(self, hub: Hub, sources: Sources) -> None:
+
+class Sessions:
+    """Opens channels for viewers, whatever transport they came by.
+
+    Args:
+        hub: Writes to them.
+        sources: Where channels come from.
+        caught_up: Returns when what was acknowledged before is to be seen.
+    """
+
+    def __init__(
+        self,
+        hub: Hub,
+        sources: Sources,
+        caught_up: Callable[[], Awaitable[None]] = _at_once,
+    ) -> None:
         self.hub = hub
         self._sources = sources
+        self._caught_up = caught_up
 
     def check(self, wanted: Sequence[Wanted]) -> None:
         """Refuse what no channel can show, before a stream of it begins.
@@ -56,6 +72,7 @@ class Sessions:
         if wanted.name not in reader.subscriptions:
             _limit(len(reader.subscriptions) + 1)
         await reader.room()
+        await self._caught_up()
         channel = self._channel(wanted)
         await self.hub.catch_up(channel)
         subscription = self.hub.subscribe(reader, wanted.name, channel)

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 from nowline.bus.base import Log
 from nowline.errors import NowlineError
+from nowline.rollup.store_writer import StoreWriter
 from nowline.rollup.window import Windows
-from nowline.rollup.worker import StoreWriter, WindowWorker
+from nowline.rollup.window_worker import WindowWorker
 from nowline.store.base import Store
 
 log = logging.getLogger(__name__)

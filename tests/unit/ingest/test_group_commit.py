@@ -16,8 +16,10 @@ from hypothesis import strategies as st
 from nowline.bus.embedded import EmbeddedLog
 from nowline.errors import Code, NowlineError
 from nowline.ingest.columns import Columns
-from nowline.ingest.group_commit import GroupCommit
+from nowline.ingest.group_commit import Form, GroupCommit, Told
+from nowline.ingest.joint import decode_lines_of
 from nowline.ingest.json import decode_json
+from nowline.ingest.lines import decode_lines
 from nowline.ingest.service import Ingest, Outcome
 from nowline.model.batch import Batch
 from nowline.store.catalogue import Catalogue
@@ -124,6 +126,52 @@ async def test_one_who_cannot_be_told_keeps_no_other_from_it(bus: EmbeddedLog) -
 
     group.submit(columns(row()), fail)
     assert (await group.accept(columns(row()))).accepted == 1
+
+
+LINES = Form(
+    lambda body, now_ms: decode_lines(body, now_ms, "ms"),
+    lambda bodies, now_ms: decode_lines_of(bodies, now_ms, "ms"),
+)
+
+
+async def sent(group: GroupCommit, bodies: Sequence[bytes]) -> list[Told]:
+    """What became of bodies that come at once."""
+    told: list[asyncio.Future[Told]] = [asyncio.Future() for _ in bodies]
+    for body, each in zip(bodies, told, strict=True):
+        group.submit_body(LINES, body, each.set_result)
+    return await asyncio.gather(*told)
+
+
+async def test_bodies_of_one_form_are_decoded_into_one_record(bus: EmbeddedLog) -> None:
+    first, second, third = await sent(
+        GroupCommit(ingest_on(bus)), [b"a v=1", b"a v=2\nb v=3", b"c v=4 1"]
+    )
+    assert [first, second] == [Outcome(1, []), Outcome(2, [])]
+    assert isinstance(third, Outcome)
+    assert [(each.index, each.error[:5]) for each in third.rejected] == [(0, "time:")]
+    (batch,) = await batches(bus)
+    assert batch.value.tolist() == [1, 2, 3]
+
+
+async def test_a_bad_body_keeps_no_other_from_being_taken_in(bus: EmbeddedLog) -> None:
+    bodies = [b"a v=1", b"nonsense", b"a v=2\nmore nonsense", b'a s="x",v=3']
+    outcomes = await sent(GroupCommit(ingest_on(bus)), bodies)
+    kept = [(each.accepted, len(each.rejected)) for each in outcomes if isinstance(each, Outcome)]
+    assert kept == [(1, 0), (0, 1), (1, 1), (1, 0)]
+    assert sum((await contents(bus)).values()) == 3
+
+
+async def test_a_form_that_refuses_a_body_tells_only_whose_it_is(bus: EmbeddedLog) -> None:
+    group = GroupCommit(ingest_on(bus))
+    picky = Form(decode_json, lambda _bodies, _now_ms: None)
+    told: list[asyncio.Future[Told]] = [asyncio.Future() for _ in range(3)]
+    group.submit_body(picky, b"nonsense", told[0].set_result)
+    group.submit_body(picky, b'[{"name":"a","value":1}]', told[1].set_result)
+    group.submit_body(LINES, b"a v=2", told[2].set_result)
+    refused, *good = await asyncio.gather(*told)
+    assert isinstance(refused, NowlineError)
+    assert refused.code is Code.INVALID
+    assert good == [Outcome(1, []), Outcome(1, [])]
 
 
 ROWS = st.builds(

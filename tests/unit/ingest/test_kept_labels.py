@@ -60,7 +60,9 @@ Lists = KeptLists[tuple[str, int]]
 
 
 def put_list(kept: Lists, start: int, labels: Labels) -> None:
-    kept.keep([(label.name, start) for label in labels], labels)
+    # It is kept when it comes for the second time.
+    for _ in range(2):
+        kept.keep([(label.name, start) for label in labels], labels)
 
 
 def test_a_list_is_found_again_by_all_that_was_sent_for_it() -> None:
@@ -71,6 +73,14 @@ def test_a_list_is_found_again_by_all_that_was_sent_for_it() -> None:
     assert kept.get(sent[::-1]) is None
     assert kept.get(sent[:-1]) is None
     assert kept.get([(label.name, 1) for label in labels]) is None
+
+
+def test_a_list_that_came_once_is_not_kept() -> None:
+    kept, labels = Lists(), Labels(map(shortest, range(40)))
+    sent = [(label.name, 0) for label in labels]
+    assert kept.keep(sent, labels) is labels
+    assert kept.get(sent) is None
+    assert kept.size == 0
 
 
 def test_a_short_list_and_one_with_a_label_that_is_refused_are_not_kept() -> None:

@@ -22,9 +22,10 @@ from nowline.model.partials import Ints
 from nowline.model.query import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
 from nowline.model.series import MetricType, SeriesKey
 from nowline.rollup.increases import Increases
+from nowline.rollup.store_writer import StoreWriter, window_start
 from nowline.rollup.totals import Totals
 from nowline.rollup.window import Windows
-from nowline.rollup.worker import StoreWriter, WindowWorker, window_start
+from nowline.rollup.window_worker import WindowWorker
 from nowline.store.base import Rows, Span
 from nowline.store.catalogue import Catalogue, Limits
 from nowline.store.embedded import EmbeddedStore

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from log_readers import NOW, LogReaders
 from nowline.errors import Code, NowlineError
 from nowline.rollup.supervision import Patience, WindowSupervisor
 from nowline.rollup.window import Windows
-from nowline.rollup.worker import WindowWorker
+from nowline.rollup.window_worker import WindowWorker
 from nowline.store.base import Rows
 from polling import eventually_async
-from unit.rollup.test_worker import NOW, Flow
 
 AT_ONCE = Patience(behind_s=0.05, pauses_s=(0, 0.01), build_s=5)
 
@@ -22,7 +22,7 @@ AT_ONCE = Patience(behind_s=0.05, pauses_s=(0, 0.01), build_s=5)
 class Supervised:
     """Both readers of the log, the windows' one supervised; what fails is up to the test."""
 
-    def __init__(self, flow: Flow, patience: Patience = AT_ONCE) -> None:
+    def __init__(self, flow: LogReaders, patience: Patience = AT_ONCE) -> None:
         self.flow = flow
         self.supervisor = WindowSupervisor(
             flow.bus, flow.store, flow.windows, flow.worker, flow.writer, patience
@@ -45,14 +45,14 @@ class Supervised:
 
 
 @pytest.fixture
-async def flow(tmp_path: Path) -> AsyncIterator[Flow]:
-    opened = await Flow.open(tmp_path)
+async def flow(tmp_path: Path) -> AsyncIterator[LogReaders]:
+    opened = await LogReaders.open(tmp_path)
     yield opened
     await opened.close()
 
 
 @pytest.fixture
-async def supervised(flow: Flow) -> AsyncIterator[Supervised]:
+async def supervised(flow: LogReaders) -> AsyncIterator[Supervised]:
     made = Supervised(flow)
     yield made
     await made.close()
@@ -164,7 +164,7 @@ async def test_a_fold_that_does_not_end_is_given_up(
 
 
 async def test_building_that_does_not_end_is_given_up_and_holds_nobody_up(
-    flow: Flow, folds: Failing, monkeypatch: pytest.MonkeyPatch
+    flow: LogReaders, folds: Failing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def hanging(_: WindowWorker) -> None:
         await asyncio.Event().wait()
@@ -183,7 +183,7 @@ async def test_building_that_does_not_end_is_given_up_and_holds_nobody_up(
 
 
 async def test_a_stop_ends_building_and_stores_what_the_log_holds(
-    flow: Flow, folds: Failing, monkeypatch: pytest.MonkeyPatch
+    flow: LogReaders, folds: Failing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     building = asyncio.Event()
 
@@ -222,7 +222,7 @@ async def test_a_log_that_cannot_be_read_makes_the_windows_late_but_not_empty(
 
 
 async def test_a_log_that_is_another_servers_ends_it(
-    flow: Flow, monkeypatch: pytest.MonkeyPatch
+    flow: LogReaders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def taken_over(_: int) -> None:
         raise NowlineError(Code.UNAVAILABLE, "taken over")

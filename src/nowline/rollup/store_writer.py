@@ -1,4 +1,4 @@
-"""What becomes of the log's rows: one part keeps the open windows, the other writes the store."""
+"""Writes the log's rows to the store, and has the windows forget what is safe there."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from nowline.bus.base import Log, Record
-from nowline.bus.reading import next_records, records_now
+from nowline.bus.base import Log
+from nowline.bus.reading import records_now
 from nowline.clock import Clock
 from nowline.model.query import MINUTE_MS, SECOND_MS
 from nowline.rollup.increases import Increases
@@ -40,83 +40,6 @@ _DRAIN_S = 0.02
 _DRAIN_TRIES = 100
 
 log = logging.getLogger(__name__)
-
-
-class WindowWorker:
-    """Folds every batch of the log into the windows and tells who waits for news."""
-
-    def __init__(
-        self, bus: Log, catalogue: Catalogue, windows: Windows, increases: Increases
-    ) -> None:
-        self._bus = bus
-        self._catalogue = catalogue
-        self._windows = windows
-        self._increases = increases
-        self._listeners: list[Callable[[], None]] = []
-        self.is_folding = False
-
-    @property
-    def offset(self) -> int:
-        """How far it has read the log."""
-        return self._windows.offset
-
-    def on_fold(self, listener: Callable[[], None]) -> None:
-        """Call the listener after rows were folded in."""
-        self._listeners.append(listener)
-
-    def restore(self, rows: Rows, offset: int) -> None:
-        """Start from what the store holds: its newest rows, and the log up to `offset`."""
-        self._windows.restore(rows.series, rows.time, rows.value)
-        self._increases.restore(rows, self._windows.start)
-        self._windows.offset = offset
-
-    def start_again(self, rows: Rows, start: int, offset: int) -> None:
-        """As `restore`, but forget first what is known: it may be wrong."""
-        self._windows.start_again(start, offset)
-        self._windows.restore(rows.series, rows.time, rows.value)
-        self._increases.start_again(rows, start)
-
-    async def catch_up(self) -> None:
-        """Fold in everything that the log holds now."""
-        while records := await self._bus.read(self.offset, _READ_BYTES):
-            await self._fold(records)
-
-    async def run(self) -> None:
-        """Follow the log until cancelled."""
-        while True:
-            records = await next_records(self._bus, self.offset, _READ_BYTES)
-            if records:
-                self.is_folding = True
-                try:
-                    await self._fold(records)
-                finally:
-                    self.is_folding = False
-                for listener in self._listeners:
-                    listener()
-
-    async def _fold(self, records: list[Record]) -> None:
-        """Fold what was read in one go: a fold costs much the same for one row as for thousands."""
-        taken = take_in(records, self._catalogue)
-        rows = taken.rows
-        increases = await self._increases_of(rows)
-        self._windows.fold(
-            rows.series,
-            rows.time,
-            rows.value,
-            received_ms=taken.received_ms,
-            offset=taken.offset,
-            increases=increases,
-        )
-        # What could not be taken in becomes a dead letter when the other reader comes to it.
-        self._windows.gaps += [fault.record.offset for fault in taken.faults]
-        self._windows.offset = records[-1].offset
-
-    async def _increases_of(self, rows: Rows) -> Rows:
-        try:
-            return await self._increases.of(rows)
-        except Exception as error:  # noqa: BLE001 - live data goes on while the store does not
-            log.warning("The store could not tell what came before some totals: %s", error)
-            return self._increases.of_unknown(rows)
 
 
 class StoreWriter:

@@ -1,4 +1,4 @@
-"""The two readers of the log: what they make of it, also when they start anew or are stopped."""
+"""What the log's rows become in the store, also when the server starts anew or is stopped."""
 
 from __future__ import annotations
 
@@ -6,150 +6,29 @@ import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 
+from log_readers import KEPT, NOW, POISON, LogReaders
 from nowline.bus import grouped, reading
-from nowline.model.batch import Batch, activity_of, without_activity
+from nowline.model.batch import activity_of, without_activity
 from nowline.model.level import Level
-from nowline.model.query import DAY_MS, MINUTE_MS
-from nowline.model.series import MetricType, SeriesKey
-from nowline.rollup import worker
+from nowline.model.query import MINUTE_MS
+from nowline.model.series import MetricType
+from nowline.rollup import store_writer
 from nowline.rollup.increases import Increases
-from nowline.rollup.window import Windows
-from nowline.rollup.worker import STORE_GROUP, StoreWriter, WindowWorker, window_start
-from nowline.store.base import Append, Span
+from nowline.rollup.store_writer import STORE_GROUP
 from nowline.store.catalogue import Catalogue
-from nowline.store.embedded import EmbeddedStore
-from personas import SetClock
 from polling import eventually_async
-from unreadable_log import UnreadableLog
-
-NOW = 30_000_000 * MINUTE_MS
-KEPT = dict.fromkeys(Level, 30 * DAY_MS)
-
-
-POISON = 13.0
-
-
-class RefusingStore(EmbeddedStore):
-    """A store whose disk takes nothing while `is_full`, and that never takes some values."""
-
-    is_full = False
-    is_broken = False
-    poison = POISON
-    refused = 0
-
-    async def append(self, append: Append) -> int:
-        if self.is_full:
-            self.refused += 1
-            raise OSError("no space")
-        if self.is_broken or (append.rows.value == self.poison).any():
-            self.refused += 1
-            raise ValueError("13 is no number\nof mine")
-        return await super().append(append)
-
-
-class Flow:
-    """Both readers as a server puts them together."""
-
-    def __init__(self, bus: UnreadableLog, store: RefusingStore) -> None:
-        self.bus = bus
-        self.store = store
-        self.clock = SetClock(NOW)
-        self.catalogue = Catalogue()
-        self.windows = Windows(window_start(NOW))
-        of_writer, of_worker = (
-            Increases(store, self.catalogue, self.clock, KEPT[Level.RAW]) for _ in range(2)
-        )
-        self.writer = StoreWriter(bus, store, self.catalogue, self.windows, of_writer, self.clock)
-        self.worker = WindowWorker(bus, self.catalogue, self.windows, of_worker)
-
-    @classmethod
-    async def open(cls, folder: Path) -> Flow:
-        bus = await UnreadableLog.open(folder / "log.sqlite")
-        assert isinstance(bus, UnreadableLog)
-        opened = await RefusingStore.open(folder / "store.duckdb", KEPT)
-        assert isinstance(opened, RefusingStore)
-        flow = cls(bus, opened)
-        await flow.store.load(flow.catalogue)
-        await flow.writer.start()
-        rows = await flow.store.rows_since(flow.windows.start)
-        flow.writer.restore(rows, flow.windows.start)
-        flow.worker.restore(rows, flow.writer.offset)
-        await flow.worker.catch_up()
-        return flow
-
-    async def take_in(self, *times: int, name: str = "m") -> None:
-        rows = len(times)
-        batch = Batch(
-            [SeriesKey.of(name, {}).encode()],
-            [MetricType.GAUGE],
-            np.zeros(rows, np.uint32),
-            np.array(times, np.int64),
-            np.arange(rows, dtype=np.float64),
-            self.clock.now_ms(),
-        )
-        await self.bus.append(batch.encode())
-
-    async def take_in_values(
-        self, *values: float, kind: MetricType = MetricType.GAUGE, activity: bytes = b""
-    ) -> None:
-        """One batch of samples a second apart, the newest now."""
-        rows = len(values)
-        batch = Batch(
-            [SeriesKey.of("m", {}).encode()],
-            [kind],
-            np.zeros(rows, np.uint32),
-            NOW - 1_000 * np.arange(rows, dtype=np.int64)[::-1],
-            np.array(values, np.float64),
-            self.clock.now_ms(),
-            activity=activity,
-        )
-        await self.bus.append(batch.encode())
-
-    async def stored_values(self) -> list[float]:
-        return sorted((await self.store.rows_since(0)).value.tolist())
-
-    async def write(self) -> None:
-        """Everything that the log holds goes into the windows, and then into the store."""
-        await self.worker.catch_up()
-        await self.writer.flush()
-
-    async def stored(self) -> int:
-        selected = self.catalogue.select("m", {}, [])
-        span = Span(0, 2 * NOW, MINUTE_MS)
-        return int((await self.store.partials(selected, span)).count.sum())
-
-    def in_windows(self) -> int:
-        selected = self.catalogue.select("m", {}, [])
-        end = NOW + 10 * MINUTE_MS
-        found = self.windows.partials(selected, self.windows.start, end, 1_000)
-        return int(found.count.sum())
-
-    async def close(self) -> None:
-        await self.bus.close()
-        await self.store.close()
 
 
 @pytest.fixture
-async def flow(tmp_path: Path) -> AsyncIterator[Flow]:
-    opened = await Flow.open(tmp_path)
+async def flow(tmp_path: Path) -> AsyncIterator[LogReaders]:
+    opened = await LogReaders.open(tmp_path)
     yield opened
     await opened.close()
 
 
-async def test_the_windows_follow_the_log_and_say_so(flow: Flow) -> None:
-    told = asyncio.Event()
-    flow.worker.on_fold(told.set)
-    running = asyncio.create_task(flow.worker.run())
-    await flow.take_in(NOW, NOW - 5)
-    await asyncio.wait_for(told.wait(), 5)
-    running.cancel()
-    assert (flow.in_windows(), flow.worker.offset) == (2, 1)
-
-
-async def test_the_writer_stores_rows_and_commits_what_is_on_disk(flow: Flow) -> None:
+async def test_the_writer_stores_rows_and_commits_what_is_on_disk(flow: LogReaders) -> None:
     await flow.take_in(NOW, NOW - MINUTE_MS)
     await flow.take_in(NOW)
     await flow.write()
@@ -162,7 +41,7 @@ async def test_the_writer_stores_rows_and_commits_what_is_on_disk(flow: Flow) ->
     assert await flow.bus.committed(STORE_GROUP) == await flow.store.offset(flow.bus.id) == 2
 
 
-async def test_the_store_is_never_ahead_of_the_windows(flow: Flow) -> None:
+async def test_the_store_is_never_ahead_of_the_windows(flow: LogReaders) -> None:
     await flow.take_in(NOW)
     await flow.worker.catch_up()
     await flow.take_in(NOW, NOW)
@@ -172,7 +51,7 @@ async def test_the_store_is_never_ahead_of_the_windows(flow: Flow) -> None:
     assert (await flow.stored(), flow.writer.offset) == (3, 2)
 
 
-async def test_a_stop_stores_what_the_log_holds(flow: Flow) -> None:
+async def test_a_stop_stores_what_the_log_holds(flow: LogReaders) -> None:
     running = asyncio.create_task(flow.writer.run())
     following = asyncio.create_task(flow.worker.run())
     await flow.take_in(NOW)
@@ -183,7 +62,7 @@ async def test_a_stop_stores_what_the_log_holds(flow: Flow) -> None:
     assert await flow.bus.committed(STORE_GROUP) == await flow.store.offset(flow.bus.id) == 1
 
 
-async def test_a_stop_does_not_wait_for_windows_that_stand_still(flow: Flow) -> None:
+async def test_a_stop_does_not_wait_for_windows_that_stand_still(flow: LogReaders) -> None:
     await flow.take_in(NOW)
     flow.writer.stop()
     await asyncio.wait_for(flow.writer.run(), 10)
@@ -191,7 +70,7 @@ async def test_a_stop_does_not_wait_for_windows_that_stand_still(flow: Flow) -> 
     assert len(await flow.bus.read(0, 1 << 20)) == 1
 
 
-async def test_after_a_stop_the_metric_was_seen_when_it_was(flow: Flow) -> None:
+async def test_after_a_stop_the_metric_was_seen_when_it_was(flow: LogReaders) -> None:
     await flow.take_in(NOW - 5_000)
     await flow.write()
     await flow.take_in(NOW - 1_000)
@@ -203,7 +82,7 @@ async def test_after_a_stop_the_metric_was_seen_when_it_was(flow: Flow) -> None:
     assert loaded.metrics["m"].last_seen == NOW - 1_000
 
 
-async def test_a_stop_does_not_wait_for_a_store_that_takes_nothing(flow: Flow) -> None:
+async def test_a_stop_does_not_wait_for_a_store_that_takes_nothing(flow: LogReaders) -> None:
     flow.store.is_full = True
     await flow.take_in(NOW)
     await flow.worker.catch_up()
@@ -217,7 +96,7 @@ async def test_a_stop_does_not_wait_for_a_store_that_takes_nothing(flow: Flow) -
 
 
 async def test_what_the_store_refused_is_stored_by_the_next_server(tmp_path: Path) -> None:
-    first = await Flow.open(tmp_path)
+    first = await LogReaders.open(tmp_path)
     first.store.is_full = True
     await first.take_in(NOW, name="m")
     await first.take_in(NOW, NOW, name="n")
@@ -225,7 +104,7 @@ async def test_what_the_store_refused_is_stored_by_the_next_server(tmp_path: Pat
     first.writer.stop()
     await first.writer.run()
     await first.close()
-    second = await Flow.open(tmp_path)
+    second = await LogReaders.open(tmp_path)
     assert second.in_windows() == 1
     await second.write()
     assert await second.stored() == 1
@@ -234,19 +113,19 @@ async def test_what_the_store_refused_is_stored_by_the_next_server(tmp_path: Pat
 
 
 async def test_windows_start_from_the_store_and_the_rest_of_the_log(tmp_path: Path) -> None:
-    first = await Flow.open(tmp_path)
+    first = await LogReaders.open(tmp_path)
     await first.take_in(NOW - MINUTE_MS, NOW - 10 * MINUTE_MS)
     await first.write()
     await first.take_in(NOW)
     await first.close()
-    second = await Flow.open(tmp_path)
+    second = await LogReaders.open(tmp_path)
     # The row of ten minutes ago is older than the windows; the newest one is not stored yet.
     assert second.in_windows() == 2
     assert second.worker.offset == 2
     await second.close()
 
 
-async def test_windows_forget_only_what_is_stored(flow: Flow) -> None:
+async def test_windows_forget_only_what_is_stored(flow: LogReaders) -> None:
     await flow.take_in(NOW)
     await flow.worker.catch_up()
     flow.clock.advance(3_600)
@@ -261,14 +140,14 @@ async def test_windows_forget_only_what_is_stored(flow: Flow) -> None:
 
 
 async def test_a_new_log_is_read_from_its_beginning(tmp_path: Path) -> None:
-    first = await Flow.open(tmp_path)
+    first = await LogReaders.open(tmp_path)
     for _ in range(3):
         await first.take_in(NOW)
     await first.write()
     await first.close()
     for part in tmp_path.glob("log.sqlite*"):
         part.unlink()
-    second = await Flow.open(tmp_path)
+    second = await LogReaders.open(tmp_path)
     await second.take_in(NOW)
     await second.write()
     assert await second.stored() == 4
@@ -278,10 +157,12 @@ async def test_a_new_log_is_read_from_its_beginning(tmp_path: Path) -> None:
 @pytest.fixture
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Between two tries there is no time to wait."""
-    monkeypatch.setattr(worker, "_RETRY_S", (0, 0, 0))
+    monkeypatch.setattr(store_writer, "_RETRY_S", (0, 0, 0))
 
 
-async def test_a_damaged_record_becomes_a_dead_letter_and_the_others_go_on(flow: Flow) -> None:
+async def test_a_damaged_record_becomes_a_dead_letter_and_others_go_on(
+    flow: LogReaders,
+) -> None:
     await flow.take_in_values(1, 2)
     whole = (await flow.bus.read(0, 1 << 20))[0].blob
     damaged = whole[:-1] + bytes([whole[-1] ^ 1])
@@ -304,7 +185,7 @@ async def test_a_damaged_record_becomes_a_dead_letter_and_the_others_go_on(flow:
     assert flow.writer.failures == 0
 
 
-async def test_only_damaged_records_are_passed_too(flow: Flow) -> None:
+async def test_only_damaged_records_are_passed_too(flow: LogReaders) -> None:
     await flow.bus.append(b"no batch")
     await flow.write()
     assert (flow.writer.offset, flow.worker.offset) == (1, 1)
@@ -313,7 +194,7 @@ async def test_only_damaged_records_are_passed_too(flow: Flow) -> None:
 
 @pytest.mark.usefixtures("at_once")
 async def test_a_record_that_the_store_refuses_is_kept_apart_and_the_others_are_stored_once(
-    flow: Flow,
+    flow: LogReaders,
 ) -> None:
     for values in ((1.0, 2.0), (3.0, POISON), (4.0,), (POISON,), (5.0, 6.0)):
         await flow.take_in_values(*values)
@@ -331,7 +212,9 @@ async def test_a_record_that_the_store_refuses_is_kept_apart_and_the_others_are_
 
 
 @pytest.mark.usefixtures("at_once")
-async def test_the_catalogue_of_what_was_set_apart_is_stored_with_the_rest(flow: Flow) -> None:
+async def test_the_catalogue_of_what_was_set_apart_is_stored_too(
+    flow: LogReaders,
+) -> None:
     await flow.take_in(NOW, name="first")
     await flow.take_in_values(POISON)
     await flow.take_in(NOW, name="last")
@@ -344,7 +227,7 @@ async def test_the_catalogue_of_what_was_set_apart_is_stored_with_the_rest(flow:
 
 
 @pytest.mark.usefixtures("at_once")
-async def test_increases_are_those_of_what_is_stored(flow: Flow) -> None:
+async def test_increases_are_those_of_what_is_stored(flow: LogReaders) -> None:
     for values in ((1.0, 4.0), (POISON,), (20.0,)):
         await flow.take_in_values(*values, kind=MetricType.CUMULATIVE)
         flow.clock.advance(5)
@@ -360,7 +243,7 @@ async def test_increases_are_those_of_what_is_stored(flow: Flow) -> None:
 
 @pytest.mark.usefixtures("at_once")
 @pytest.mark.parametrize("fault", ["is_full", "is_broken"])
-async def test_a_store_that_is_down_makes_no_dead_letters(flow: Flow, fault: str) -> None:
+async def test_a_store_that_is_down_makes_no_dead_letters(flow: LogReaders, fault: str) -> None:
     setattr(flow.store, fault, True)
     await flow.take_in_values(1, 2)
     await flow.worker.catch_up()
@@ -379,7 +262,7 @@ async def test_a_store_that_is_down_makes_no_dead_letters(flow: Flow, fault: str
 
 @pytest.mark.usefixtures("at_once")
 async def test_where_no_more_dead_letters_may_be_kept_the_log_keeps_the_record(
-    flow: Flow, monkeypatch: pytest.MonkeyPatch
+    flow: LogReaders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(grouped, "MOST_DEAD", 1)
     await flow.bus.append(b"no batch")
@@ -402,7 +285,7 @@ async def test_where_no_more_dead_letters_may_be_kept_the_log_keeps_the_record(
 
 @pytest.mark.usefixtures("at_once")
 async def test_a_replayed_record_is_stored_once_the_store_takes_it(
-    flow: Flow, monkeypatch: pytest.MonkeyPatch
+    flow: LogReaders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await flow.take_in_values(1, POISON)
     await flow.write()
@@ -419,7 +302,7 @@ async def test_a_replayed_record_is_stored_once_the_store_takes_it(
 
 @pytest.mark.parametrize(("damaged_at", "is_kept"), [(-1, False), (15, True)])
 async def test_of_a_damaged_record_what_happened_is_kept_only_if_nobody_could_read_it(
-    flow: Flow, damaged_at: int, is_kept: bool
+    flow: LogReaders, damaged_at: int, is_kept: bool
 ) -> None:
     await flow.take_in_values(1, activity=b"somebody signed in")
     blob = bytearray((await flow.bus.read(0, 1 << 20))[0].blob)
@@ -435,7 +318,7 @@ async def test_of_a_damaged_record_what_happened_is_kept_only_if_nobody_could_re
 
 @pytest.mark.parametrize("fault", ["empty", "error"])
 async def test_the_readers_go_on_once_the_log_can_be_read_again(
-    flow: Flow, monkeypatch: pytest.MonkeyPatch, fault: str
+    flow: LogReaders, monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
     monkeypatch.setattr(reading, "AGAIN_S", 0.01)
     flow.bus.fault = fault
@@ -460,7 +343,7 @@ async def test_the_readers_go_on_once_the_log_can_be_read_again(
 
 @pytest.mark.parametrize("fault", ["empty", "error"])
 async def test_a_damaged_record_that_cannot_be_read_now_is_set_apart_later(
-    flow: Flow, fault: str
+    flow: LogReaders, fault: str
 ) -> None:
     await flow.bus.append(b"no batch")
     await flow.take_in_values(1)
@@ -475,7 +358,9 @@ async def test_a_damaged_record_that_cannot_be_read_now_is_set_apart_later(
 
 
 @pytest.mark.usefixtures("at_once")
-async def test_what_happened_does_not_happen_again_when_its_rows_are_replayed(flow: Flow) -> None:
+async def test_what_happened_does_not_happen_again_when_rows_are_replayed(
+    flow: LogReaders,
+) -> None:
     await flow.take_in_values(POISON, activity=b"somebody signed in")
     await flow.write()
     await flow.bus.replay(1)
