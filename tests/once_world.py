@@ -83,7 +83,7 @@ class World:
     async def put_away(self) -> None:
         """Store what the log has."""
         for record in await self.bus.read(self.offset, 1 << 30):
-            batch = Batch.decode(record.blob)
+            batch = Batch.decode(bytes(record.blob))
             rows = Rows(self.catalogue.resolve(batch), batch.time, batch.value)
             metrics, new = self.catalogue.take_unsaved(with_seen=True)
             await self.store.append(Append(rows, metrics, new, self.bus.id, record.offset, 0))
@@ -91,7 +91,7 @@ class World:
 
     async def batches(self) -> list[Batch]:
         """Everything that the log has."""
-        return [Batch.decode(record.blob) for record in await self.bus.read(0, 1 << 30)]
+        return [Batch.decode(bytes(record.blob)) for record in await self.bus.read(0, 1 << 30)]
 
     async def rows(self) -> list[Row]:
         """Name and time of every row in the log."""

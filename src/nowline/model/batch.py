@@ -22,6 +22,16 @@ class CorruptBatchError(ValueError):
     """The bytes are not a batch, or not the bytes that were written."""
 
 
+class Encoded(bytes):
+    """A batch's bytes that know the batch: the log's readers in this process do not decode them.
+
+    Attributes:
+        batch: What they are the bytes of.
+    """
+
+    batch: Batch
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Rows of many series in columns; carries the keys of its series, so it stands alone.
@@ -49,7 +59,7 @@ class Batch:
     def __len__(self) -> int:
         return len(self.time)
 
-    def encode(self) -> bytes:
+    def encode(self) -> Encoded:
         """The batch as checksummed bytes: format, CRC-32, MessagePack of the columns."""
         wire = _Wire(
             self.keys,
@@ -62,10 +72,12 @@ class Batch:
         )
         payload = _encoder.encode(wire)
         rows = _FORMAT + zlib.crc32(payload).to_bytes(4, "big") + payload
-        if not self.activity:
-            return rows
-        before = _ACTIVITY.pack(_WITH_ACTIVITY, len(self.activity), zlib.crc32(self.activity))
-        return before + self.activity + rows
+        if self.activity:
+            length, checksum = len(self.activity), zlib.crc32(self.activity)
+            rows = _ACTIVITY.pack(_WITH_ACTIVITY, length, checksum) + self.activity + rows
+        encoded = Encoded(rows)
+        encoded.batch = self
+        return encoded
 
     @classmethod
     def decode(cls, raw: bytes) -> Batch:
@@ -74,6 +86,8 @@ class Batch:
         Raises:
             CorruptBatchError: The bytes were cut short or changed.
         """
+        if isinstance(raw, Encoded):
+            return raw.batch
         activity = activity_of(raw)
         raw = without_activity(raw)
         payload = memoryview(raw)[7:]

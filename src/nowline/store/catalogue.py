@@ -25,6 +25,7 @@ from nowline.model.batch import Batch
 from nowline.model.partials import Ints
 from nowline.model.series import MetricType, SeriesKey
 from nowline.store.selections import Selections
+from nowline.store.shared_keys import SharedKeys
 from nowline.store.tags import INCREASE, OVERFLOW, TagColumns, companion_key, sample_key
 
 MOST_METADATA_BYTES = 16 << 10
@@ -127,6 +128,7 @@ class Catalogue:
         self.series = 0
         self.revision = 0
         self._ids: dict[bytes, int] = {}
+        self._shared_keys = SharedKeys()
         self._types: dict[str, MetricType] = {}
         self._numbers: dict[str, int] = {}
         self._numbered: list[Metric] = []
@@ -247,10 +249,13 @@ class Catalogue:
 
     def _ids_of(self, batch: Batch) -> Ints:
         """The id of each key of the batch."""
+        shared = self._shared_keys.get(batch.keys)
+        if shared is not None:
+            return shared
         known = list(map(self._ids.get, batch.keys))
         if None in known:
-            known = list(map(self._id, batch.keys, batch.types))
-        return np.array(known, np.int64)
+            return np.array(list(map(self._id, batch.keys, batch.types)), np.int64)
+        return self._shared_keys.keep(batch.keys, np.array(known, np.int64))
 
     def _id(self, key: bytes, kind: MetricType) -> int:
         known = self._ids.get(key)

@@ -49,7 +49,7 @@ def ingest_on(bus: EmbeddedLog) -> Ingest:
 
 
 async def batches(bus: EmbeddedLog) -> list[Batch]:
-    return [Batch.decode(record.blob) for record in await bus.read(0, 1 << 30)]
+    return [Batch.decode(bytes(record.blob)) for record in await bus.read(0, 1 << 30)]
 
 
 async def contents(bus: EmbeddedLog) -> Counter[tuple[bytes, int, float]]:

@@ -39,7 +39,7 @@ class Door:
         return await self.ingest.accept(decode_json(json.dumps(rows).encode(), NOW))
 
     async def batches(self) -> list[Batch]:
-        return [Batch.decode(record.blob) for record in await self.bus.read(0, 1 << 30)]
+        return [Batch.decode(bytes(record.blob)) for record in await self.bus.read(0, 1 << 30)]
 
     async def rows(self) -> Rows:
         return [

@@ -52,7 +52,7 @@ EXAMPLES = [example(), example(b"somebody signed in")]
 
 @given(batches())
 def test_a_batch_comes_back_exactly(batch: Batch) -> None:
-    back = Batch.decode(batch.encode())
+    back = Batch.decode(bytes(batch.encode()))
     assert (back.keys, back.types) == (batch.keys, batch.types)
     assert (back.received_ms, back.metadata) == (batch.received_ms, batch.metadata)
     for column in ("series", "time", "value"):
@@ -63,6 +63,11 @@ def test_a_batch_comes_back_exactly(batch: Batch) -> None:
     assert back.activity == activity_of(batch.encode()) == batch.activity
     rows = Batch.decode(without_activity(batch.encode()))
     assert (rows.value.tobytes(), rows.activity) == (batch.value.tobytes(), b"")
+
+
+@pytest.mark.parametrize("batch", EXAMPLES)
+def test_what_was_just_encoded_is_not_decoded(batch: Batch) -> None:
+    assert Batch.decode(batch.encode()) is batch
 
 
 @given(st.data())
