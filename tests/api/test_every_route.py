@@ -32,7 +32,7 @@ STREAMS = {"/ws/analytics", "/ws/kpi", "/ws/activity"}
 OWN_CREDENTIAL = {"/api/auth/refresh", "/api/auth/logout", "/api/auth/setup", "/api/auth/login"}
 FOR_ADMINS = re.compile(r"/api/v1/(users|keys|audit|backup|store|dead-letters)")
 FOR_SENDERS = re.compile(r"/api/v1/ingest/|(/api/v1|/api/v2)?/write$|/api/v1/prom/|/v1/metrics$")
-FOR_EDITORS = re.compile(r"(post|put|delete) /api/v1/kpis")
+FOR_EDITORS = re.compile(r"(post|put|delete) /api/v1/(kpis|dashboards)")
 
 
 def operations() -> Iterator[tuple[str, str, dict[str, Any]]]:

@@ -21,6 +21,7 @@ from nowline.api import (
     audit,
     auth,
     backup,
+    dashboard_templates,
     dashboards,
     dead_letters,
     events,
@@ -53,6 +54,7 @@ from nowline.auth.policy import Action
 from nowline.auth.service import Auth
 from nowline.backup.service import Backups
 from nowline.collect.requests import RequestStats, observe_requests
+from nowline.dashboards.service import Dashboards
 from nowline.ingest.activity import Activity
 from nowline.ingest.admission import Admission
 from nowline.ingest.group_commit import GroupCommit
@@ -84,6 +86,7 @@ _MODULES = (
     otlp,
     metrics,
     kpis,
+    dashboard_templates,
     dashboards,
     live,
     live_kpi,
@@ -94,6 +97,7 @@ _BY_NAME = (
     "activity",
     "auth",
     "backups",
+    "dashboards",
     "dead_letters",
     "documents",
     "engine",
@@ -140,7 +144,8 @@ class Services:
     live_kpi: live_kpi.LiveKpi
     live_activity: live_activity.LiveActivity
     telemetry: Telemetry
-    templates: dashboards.Templates
+    dashboards: Dashboards
+    templates: dashboard_templates.Templates
     page: page.Page
     requests: RequestStats
 

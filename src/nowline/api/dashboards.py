@@ -1,93 +1,323 @@
-"""The built-in dashboards."""
+"""The dashboards that people make."""
 
 from __future__ import annotations
 
-from importlib import resources
+from enum import Enum
+from http import HTTPStatus
+from typing import Any, Self
 
 import msgspec
-from litestar import get
+from litestar import Request, Response, delete, get, post, put
 from litestar.di import NamedDependency
-from litestar.params import FromPath
+from litestar.params import FromPath, FromQuery, JSONBody
 
+from nowline.api import tables
+from nowline.api.body import decode
+from nowline.api.etags import etag, expected, is_known
+from nowline.api.guard import caller, principal_of
 from nowline.auth.policy import Action
-from nowline.errors import Code, NowlineError
-from nowline.live.commands import Wanted
-from nowline.model.query import Query
+from nowline.clock import rfc3339
+from nowline.dashboards import exchange
+from nowline.dashboards.content import query_of
+from nowline.dashboards.service import Dashboards
+from nowline.errors import Code, NowlineError, invalid
+from nowline.model.dashboard import Content, Dashboard, Version
+from nowline.model.user import Principal
+from nowline.query.engine import Engine
 
-_EVERY_MS = 1_000
+_PATH = "/api/v1/dashboards"
+_ONE = _PATH + "/{dashboard_id:str}"
+_READ = {"action": Action.READ}
+_WRITE = {"action": Action.WRITE}
+_YAML = ("application/yaml", "application/x-yaml", "text/yaml")
+_TAGS = ["dashboards"]
 
 
-class Position(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where a widget stands on the grid of twelve columns."""
+class Format(Enum):
+    """What a dashboard is exported as."""
 
-    x: int
-    y: int
-    w: int
-    h: int
+    JSON = "json"
+    YAML = "yaml"
+    CSV = "csv"
 
 
-class Widget(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """One panel of a dashboard; what `config` holds depends on the type."""
+class SentDashboard(Content, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A dashboard as a client sends it: what the server adds to one may be sent back with it."""
+
+    id: str | None = None
+    owner: str | None = None
+    version: int | None = None
+    created_at: str | None = None
+    updated_at: str | None = None
+    can_edit: bool | None = None
+
+    def content(self, dashboard_id: str | None = None) -> Content:
+        """What the client decides.
+
+        Raises:
+            NowlineError: The id is not that of the path.
+        """
+        if dashboard_id is not None and self.id not in {None, dashboard_id}:
+            raise invalid("id", f"must be that of the path, `{dashboard_id}`, or be left out")
+        return Content(**{name: getattr(self, name) for name in Content.__struct_fields__})
+
+
+class DashboardView(Content, frozen=True, kw_only=True):
+    """A dashboard. Times are RFC 3339; `can_edit` is whether the one who asks may change it."""
 
     id: str
-    type: str
-    position: Position
-    config: dict[str, object]
-    title: str | None = None
+    owner: str
+    version: int
+    created_at: str
+    updated_at: str
+    can_edit: bool
+
+    @classmethod
+    def of(cls, dashboard: Dashboard, principal: Principal) -> Self:
+        """The view that somebody has of a dashboard."""
+        content = dashboard.content
+        shown = {name: getattr(content, name) for name in Content.__struct_fields__}
+        return cls(**shown, **_about(dashboard, principal))
 
 
-class TemplateSummary(msgspec.Struct, frozen=True):
-    """A built-in dashboard by name."""
+class DashboardSummary(msgspec.Struct, kw_only=True):
+    """A dashboard without its widgets, of which there are so many."""
 
     id: str
     name: str
-    description: str
+    description: str | None
+    is_public: bool
+    widget_count: int
+    owner: str
+    version: int
+    created_at: str
+    updated_at: str
+    can_edit: bool
 
 
-class Template(TemplateSummary, frozen=True, forbid_unknown_fields=True):
-    """A built-in dashboard with its widgets."""
+class DashboardList(msgspec.Struct):
+    """All that one may see, the last changed first."""
 
-    widgets: list[Widget]
-
-
-class TemplateList(msgspec.Struct, frozen=True):
-    """All built-in dashboards."""
-
-    templates: list[TemplateSummary]
+    dashboards: list[DashboardSummary]
 
 
-Templates = dict[str, Template]
+class VersionSummary(msgspec.Struct):
+    """What somebody made of a dashboard, without its widgets. `at` is RFC 3339."""
+
+    version: int
+    at: str
+    by: str
+    name: str
+    widget_count: int
 
 
-def load() -> Templates:
-    """Read the templates that come with the package."""
-    folder = resources.files("nowline.api") / "templates"
-    files = (file for file in folder.iterdir() if file.name.endswith(".json"))
-    decoded = (msgspec.json.decode(file.read_bytes(), type=Template) for file in files)
-    return {template.id: template for template in sorted(decoded, key=lambda each: each.id)}
+class VersionList(msgspec.Struct):
+    """The versions that are kept, the newest first."""
+
+    versions: list[VersionSummary]
 
 
-def wanted(template: Template) -> list[Wanted]:
-    """The live channels of a dashboard, each under its widget's id."""
-    queries = ((widget.id, widget.config.get("query")) for widget in template.widgets)
-    return [
-        Wanted(name, msgspec.convert(query, Query), _EVERY_MS) for name, query in queries if query
-    ]
+@get(_PATH, opt=_READ, tags=_TAGS)
+async def list_dashboards(
+    request: Request[Any, Any, Any], dashboards: NamedDependency[Dashboards]
+) -> DashboardList:
+    """List the dashboards that you may see: yours and public ones, and for admins all."""
+    principal = principal_of(request)
+    found = await dashboards.seen_by(principal)
+    return DashboardList([_summary(each, principal) for each in found])
 
 
-@get("/api/v1/templates", opt={"action": Action.READ}, tags=["dashboards"])
-async def template_list(templates: NamedDependency[Templates]) -> TemplateList:
-    """List the built-in dashboards."""
-    return TemplateList([TemplateSummary(t.id, t.name, t.description) for t in templates.values()])
+@post(_PATH, opt=_WRITE, tags=_TAGS)
+async def create_dashboard(
+    request: Request[Any, Any, Any],
+    data: JSONBody[SentDashboard],
+    dashboards: NamedDependency[Dashboards],
+) -> Response[DashboardView]:
+    """Make a dashboard, which is yours."""
+    principal = principal_of(request)
+    return _shown(await dashboards.create(data.content(), principal, caller(request)), principal)
 
 
-@get("/api/v1/templates/{template_id:str}", opt={"action": Action.READ}, tags=["dashboards"])
-async def template(templates: NamedDependency[Templates], template_id: FromPath[str]) -> Template:
-    """Get a built-in dashboard with its widgets."""
-    found = templates.get(template_id)
-    if found is None:
-        raise NowlineError(Code.NOT_FOUND, f"There is no template `{template_id}`.")
-    return found
+@post(f"{_PATH}/import", opt=_WRITE, tags=_TAGS)
+async def import_dashboard(
+    request: Request[Any, Any, Any], dashboards: NamedDependency[Dashboards]
+) -> Response[DashboardView]:
+    """Make a dashboard of an exported file, JSON or YAML."""
+    content = _imported(request.content_type[0], await request.body())
+    principal = principal_of(request)
+    return _shown(await dashboards.create(content, principal, caller(request)), principal)
 
 
-routes = [template_list, template]
+@get(_ONE, opt=_READ, tags=_TAGS)
+async def get_dashboard(
+    request: Request[Any, Any, Any],
+    dashboard_id: FromPath[str],
+    dashboards: NamedDependency[Dashboards],
+) -> Response[DashboardView | None]:
+    """Get a dashboard; with `If-None-Match` only if it is another version."""
+    principal = principal_of(request)
+    found = await dashboards.get(dashboard_id, principal)
+    if is_known(request.headers.get("if-none-match"), found.version):
+        headers = {"etag": etag(found.version)}
+        return Response(None, status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+    return _shown(found, principal)
+
+
+@put(_ONE, opt=_WRITE, tags=_TAGS)
+async def replace_dashboard(
+    request: Request[Any, Any, Any],
+    dashboard_id: FromPath[str],
+    data: JSONBody[SentDashboard],
+    dashboards: NamedDependency[Dashboards],
+) -> Response[DashboardView]:
+    """Change a dashboard; with `If-Match` only if nobody else did meanwhile."""
+    principal, versions = principal_of(request), expected(request.headers.get("if-match"))
+    content = data.content(dashboard_id)
+    by = caller(request)
+    return _shown(
+        await dashboards.replace(dashboard_id, content, principal, by, versions), principal
+    )
+
+
+@delete(_ONE, opt=_WRITE, tags=_TAGS)
+async def delete_dashboard(
+    request: Request[Any, Any, Any],
+    dashboard_id: FromPath[str],
+    dashboards: NamedDependency[Dashboards],
+) -> None:
+    """Delete a dashboard and its versions; with `If-Match` as for a change."""
+    versions = expected(request.headers.get("if-match"))
+    await dashboards.delete(dashboard_id, principal_of(request), caller(request), versions)
+
+
+@post(_ONE + "/duplicate", opt=_WRITE, tags=_TAGS)
+async def duplicate_dashboard(
+    request: Request[Any, Any, Any],
+    dashboard_id: FromPath[str],
+    dashboards: NamedDependency[Dashboards],
+) -> Response[DashboardView]:
+    """Make a private dashboard, which is yours, that shows the same."""
+    principal = principal_of(request)
+    return _shown(await dashboards.duplicate(dashboard_id, principal, caller(request)), principal)
+
+
+@get(_ONE + "/versions", opt=_READ, tags=_TAGS)
+async def list_versions(
+    request: Request[Any, Any, Any],
+    dashboard_id: FromPath[str],
+    dashboards: NamedDependency[Dashboards],
+) -> VersionList:
+    """List what the dashboard was, the newest version first; the last 50 are kept."""
+    versions = await dashboards.versions(dashboard_id, principal_of(request))
+    return VersionList([_version(each) for each in versions])
+
+
+@get(_ONE + "/versions/{version:str}", opt=_READ, tags=_TAGS)
+async def get_version(
+    request: Request[Any, Any, Any],
+    dashboard_id: FromPath[str],
+    version: FromPath[str],
+    dashboards: NamedDependency[Dashboards],
+) -> Content:
+    """Get what the dashboard was in one version; to restore it, PUT that."""
+    for each in await dashboards.versions(dashboard_id, principal_of(request)):
+        if str(each.version) == version:
+            return each.content
+    raise NowlineError(
+        Code.NOT_FOUND, f"The dashboard has no version `{version}`, or not any more."
+    )
+
+
+@get(_ONE + "/export", opt=_READ, tags=_TAGS)
+async def export_dashboard(
+    request: Request[Any, Any, Any],
+    dashboard_id: FromPath[str],
+    dashboards: NamedDependency[Dashboards],
+    engine: NamedDependency[Engine],
+    format: FromQuery[Format] = Format.JSON,  # noqa: A002 - the parameter's name
+) -> Response[bytes]:
+    """Get a dashboard as a file to keep or to import, or as CSV what its widgets show now."""
+    content = (await dashboards.get(dashboard_id, principal_of(request))).content
+    match format:
+        case Format.JSON:
+            return _file(exchange.to_json(content), content.name, format, "application/json")
+        case Format.YAML:
+            return _file(exchange.to_yaml(content), content.name, format, _YAML[0])
+        case Format.CSV:
+            return _file(await _data(content, engine), content.name, format, tables.MEDIA_TYPE)
+
+
+async def _data(content: Content, engine: Engine) -> bytes:
+    """What the widgets of a dashboard show now, as CSV."""
+    asked = [(widget, query_of(widget)) for widget in content.widgets]
+    asking = [(widget, query) for widget, query in asked if query is not None]
+    answers = await engine.ask_all([query for _, query in asking])
+    parts = []
+    for (widget, _), answer in zip(asking, answers, strict=True):
+        if isinstance(answer, Exception):
+            raise answer
+        parts.append((widget.title or widget.id, answer.points))
+    return tables.widgets_csv(parts)
+
+
+def _imported(media_type: str, body: bytes) -> Content:
+    if media_type == "application/json":
+        return decode(body, SentDashboard).content()
+    if media_type in _YAML:
+        return msgspec.convert(exchange.of_yaml(body), SentDashboard).content()
+    detail = "The Content-Type must be application/json or application/yaml."
+    raise NowlineError(Code.UNSUPPORTED, detail)
+
+
+def _about(dashboard: Dashboard, principal: Principal) -> dict[str, Any]:
+    return {
+        "id": dashboard.id,
+        "owner": dashboard.owner,
+        "version": dashboard.version,
+        "created_at": rfc3339(dashboard.created_at),
+        "updated_at": rfc3339(dashboard.updated_at),
+        "can_edit": dashboard.is_changed_by(principal),
+    }
+
+
+def _summary(dashboard: Dashboard, principal: Principal) -> DashboardSummary:
+    content = dashboard.content
+    return DashboardSummary(
+        name=content.name,
+        description=content.description,
+        is_public=content.is_public,
+        widget_count=len(content.widgets),
+        **_about(dashboard, principal),
+    )
+
+
+def _version(version: Version) -> VersionSummary:
+    content = version.content
+    return VersionSummary(
+        version.version, rfc3339(version.at), version.by, content.name, len(content.widgets)
+    )
+
+
+def _shown(dashboard: Dashboard, principal: Principal) -> Response[Any]:
+    view = DashboardView.of(dashboard, principal)
+    return Response(view, headers={"etag": etag(dashboard.version)})
+
+
+def _file(body: bytes, name: str, kind: Format, media_type: str) -> Response[bytes]:
+    plain = "".join(char if char.isascii() and char.isalnum() else "-" for char in name)
+    disposition = f'attachment; filename="{plain.strip("-") or "dashboard"}.{kind.value}"'
+    return Response(body, media_type=media_type, headers={"content-disposition": disposition})
+
+
+routes = [
+    list_dashboards,
+    create_dashboard,
+    import_dashboard,
+    get_dashboard,
+    replace_dashboard,
+    delete_dashboard,
+    duplicate_dashboard,
+    list_versions,
+    get_version,
+    export_dashboard,
+]

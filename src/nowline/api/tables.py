@@ -28,6 +28,26 @@ def to_csv(points: Points, group_by: Sequence[str]) -> bytes:
     return text.getvalue().encode()
 
 
+def widgets_csv(widgets: Sequence[tuple[str, Points]]) -> bytes:
+    """`widget,timestamp,value,tags`, one line a point; tags are `key=value`, a space between.
+
+    Args:
+        widgets: What each is called, and what it shows.
+    """
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\r\n")
+    writer.writerow(["widget", "timestamp", "value", "tags"])
+    for name, points in widgets:
+        tags = [" ".join(f"{key}={value}" for key, value in each.items()) for each in points.tags]
+        for bucket, value, group in zip(
+            points.bucket.tolist(), points.value.tolist(), points.group.tolist(), strict=True
+        ):
+            number = value if isfinite(value) else ""
+            moment = rfc3339_seconds(bucket)
+            writer.writerow([harmless(name), moment, number, harmless(tags[group])])
+    return text.getvalue().encode()
+
+
 def harmless(cell: str) -> str:
     """A text cell that no program takes for a formula: such a text gets a quote in front."""
     if cell.startswith(_DANGEROUS) or (cell and ord(cell[0]) < 32):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nowline.api import application as http
-from nowline.api import dashboards
+from nowline.api import dashboard_templates
 from nowline.api.connections import Sockets, error_message
 from nowline.api.exposition import Parts, Telemetry
 from nowline.api.live import Live
@@ -16,6 +16,7 @@ from nowline.auth.service import Auth
 from nowline.backup.service import Backups
 from nowline.clock import Clock
 from nowline.collect.requests import RequestStats
+from nowline.dashboards.service import Dashboards
 from nowline.ingest.protobuf import ProtobufDecoders
 from nowline.live.kpis import KpiUpdates
 from nowline.query.configurations import Configurations
@@ -38,8 +39,8 @@ def services(  # noqa: PLR0913, PLR0917 - all that routes work with
     kpis = Kpis(configurations, flow.engine, clock)
     updates = KpiUpdates(kpis, clock, error_message)
     sockets = Sockets(flow.hub, auth, clock)
-    templates = dashboards.load()
-    watched = {name: dashboards.wanted(template) for name, template in templates.items()}
+    templates = dashboard_templates.load()
+    watched = {name: dashboard_templates.wanted(template) for name, template in templates.items()}
     return http.Services(
         auth=auth,
         documents=documents,
@@ -58,6 +59,7 @@ def services(  # noqa: PLR0913, PLR0917 - all that routes work with
         present=acts.present,
         history=acts.history,
         kpis=kpis,
+        dashboards=Dashboards(documents, clock),
         live=Live(flow.sessions, auth, sockets, watched),
         live_kpi=LiveKpi(updates, sockets),
         live_activity=LiveActivity(acts.rooms, sockets),

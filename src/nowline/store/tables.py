@@ -94,3 +94,33 @@ kpis = Table(
     # A JSON array of bounds.
     Column("rules", Text, nullable=False),
 )
+
+dashboards = Table(
+    "dashboards",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    # A user or a key; it stays when that one is gone, for admins to take over.
+    Column("owner_id", String(36), nullable=False, index=True),
+    Column("owner", String(254), nullable=False),
+    Column("is_public", Boolean, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    # JSON.
+    Column("content", Text, nullable=False),
+)
+
+dashboard_versions = Table(
+    "dashboard_versions",
+    metadata,
+    Column(
+        "dashboard_id",
+        String(36),
+        ForeignKey("dashboards.id", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("at", BigInteger, nullable=False),
+    Column("by", String(254), nullable=False),
+    Column("content", Text, nullable=False),
+)
