@@ -28,8 +28,8 @@ _REFUSALS = {
 }
 _POLICY = (
     b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-    b"font-src 'self'; connect-src 'self'; manifest-src 'self'; frame-ancestors 'none'; "
-    b"base-uri 'none'; form-action 'self'"
+    b"font-src 'self'; connect-src 'self'; worker-src 'self'; manifest-src 'self'; "
+    b"frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
 )
 _SECURITY_HEADERS = (
     (b"content-security-policy", _POLICY),

@@ -1,31 +1,12 @@
 import { oneTabAtATime } from './one-tab';
+import { jsonBody, reach, refusal, Refused, Requests, Unreachable } from './requests';
 import type { components } from './types.gen';
 
 type Schemas = components['schemas'];
-type Problem = Partial<Schemas['Problem']>;
 type FieldError = Schemas['FieldError'];
 type Token = Schemas['Token'];
 
-/** The server refused a request and said why. */
-export class Refused extends Error {
-  readonly status: number;
-  readonly errors: readonly FieldError[];
-  readonly retryAfterS: number | null;
-
-  constructor(status: number, problem: Problem, retryAfterS: number | null) {
-    super(problem.detail ?? problem.title ?? `The server answered ${String(status)}.`);
-    this.status = status;
-    this.errors = problem.errors ?? [];
-    this.retryAfterS = retryAfterS;
-  }
-}
-
-/** No answer came: the server is down or the network is. */
-export class Unreachable extends Error {
-  constructor() {
-    super('The server did not answer. Check that it is running, then try again.');
-  }
-}
+export { Refused, Unreachable };
 
 function sentence({ field, message }: FieldError): string {
   const text = field && message.startsWith('must ') ? `${field} ${message}` : message;
@@ -41,24 +22,47 @@ export function explain(error: unknown): string {
 
 /** The share of a token's life after which it is renewed. */
 const RENEW_AT = 0.8;
+const RETRY_RENEWAL_MS = 10_000;
 
-async function refusal(response: Response): Promise<Refused> {
-  const problem = (await response.json().catch(() => ({}))) as Problem;
-  const retryAfter = Number(response.headers.get('retry-after'));
-  return new Refused(response.status, problem, retryAfter || null);
+/** The `sub` of a JSON Web Token (RFC 7519 section 4.1.2), null of anything else. */
+function subjectOf(token: string): string | null {
+  try {
+    const [, payload = ''] = token.split('.');
+    const text = atob(payload.replaceAll('-', '+').replaceAll('_', '/'));
+    const { sub } = JSON.parse(text) as { sub?: unknown };
+    return typeof sub === 'string' ? sub : null;
+  } catch {
+    return null;
+  }
 }
 
-/** Speaks to the server as the signed-in user; the access token lives in memory only. */
-export class Api {
+/** Speaks to the server as the signed-in user. */
+export class Api extends Requests {
   readonly #onSignedOut: () => void;
   readonly #onRenewed: () => void;
-  #token: string | null = null;
+  readonly #onToken = new Set<() => void>();
   #renewal: ReturnType<typeof setTimeout> | undefined;
   #refreshing: Promise<boolean> | null = null;
 
   constructor(onSignedOut: () => void, onRenewed: () => void) {
+    super();
     this.#onSignedOut = onSignedOut;
     this.#onRenewed = onRenewed;
+  }
+
+  /** Whom the token is of; null while nobody is signed in. */
+  get user(): string | null {
+    return this.held === null ? null : subjectOf(this.held);
+  }
+
+  get token(): string | null {
+    return this.held;
+  }
+
+  /** Calls back at each new token until the returned function is called. */
+  whenToken(changed: () => void): () => void {
+    this.#onToken.add(changed);
+    return () => this.#onToken.delete(changed);
   }
 
   async login(email: string, password: string): Promise<void> {
@@ -71,7 +75,7 @@ export class Api {
 
   async logout(): Promise<void> {
     await this.fetch('/api/auth/logout', { method: 'POST' }).catch(() => undefined);
-    this.#end();
+    this.end();
   }
 
   /** Gets a token by the cookie; false when nobody is signed in. */
@@ -85,59 +89,29 @@ export class Api {
   /** For a stream that the server closed because its session ended. */
   async recheck(): Promise<void> {
     if (await this.refresh()) this.#onRenewed();
-    else this.#end();
+    else this.end();
   }
 
-  async ticket(): Promise<string> {
-    const { ticket } = await this.post<Schemas['Ticket']>('/api/auth/ticket');
-    return ticket;
+  /** For others who were refused with the token `stale`: theirs may be older than ours. */
+  async replace(stale: string | null): Promise<void> {
+    if (this.held === stale) await this.recheck();
   }
 
-  get<T>(path: string, signal?: AbortSignal): Promise<T> {
-    return this.#json<T>(path, signal ? { signal } : {});
+  protected override renew(): Promise<boolean> {
+    return this.refresh();
   }
 
-  post<T>(path: string, body?: unknown): Promise<T> {
-    return this.#json<T>(path, { method: 'POST', ...jsonBody(body) });
-  }
-
-  put<T>(path: string, body: unknown): Promise<T> {
-    return this.#json<T>(path, { method: 'PUT', ...jsonBody(body) });
-  }
-
-  patch<T>(path: string, body: unknown): Promise<T> {
-    return this.#json<T>(path, { method: 'PATCH', ...jsonBody(body) });
-  }
-
-  async delete(path: string): Promise<void> {
-    await this.fetch(path, { method: 'DELETE' });
-  }
-
-  /** A request with the token; renews it once if the server does not know it any more. */
-  async fetch(path: string, init: RequestInit = {}): Promise<Response> {
-    let response = await this.#send(path, init);
-    if (response.status === 401) {
-      if (await this.refresh()) response = await this.#send(path, init);
-      if (response.status === 401) this.#end();
-    }
-    if (!response.ok) throw await refusal(response);
-    return response;
-  }
-
-  async #json<T>(path: string, init: RequestInit): Promise<T> {
-    return (await this.fetch(path, init)).json() as Promise<T>;
+  protected override end(): void {
+    clearTimeout(this.#renewal);
+    if (this.held === null) return;
+    this.held = null;
+    this.#onSignedOut();
   }
 
   async #open<T>(path: string, body: unknown): Promise<T> {
     const response = await reach(path, { method: 'POST', ...jsonBody(body) });
     if (!response.ok) throw await refusal(response);
     return response.json() as Promise<T>;
-  }
-
-  #send(path: string, init: RequestInit): Promise<Response> {
-    const headers = new Headers(init.headers);
-    if (this.#token) headers.set('authorization', `Bearer ${this.#token}`);
-    return reach(path, { ...init, headers });
   }
 
   async #refresh(): Promise<boolean> {
@@ -150,8 +124,9 @@ export class Api {
   }
 
   #accept({ access_token, expires_in }: Token): void {
-    this.#token = access_token;
+    this.held = access_token;
     this.#renewIn(expires_in * 1000 * RENEW_AT);
+    for (const changed of this.#onToken) changed();
   }
 
   #renewIn(ms: number): void {
@@ -161,28 +136,5 @@ export class Api {
         this.#renewIn(RETRY_RENEWAL_MS);
       });
     }, ms);
-  }
-
-  #end(): void {
-    clearTimeout(this.#renewal);
-    if (this.#token === null) return;
-    this.#token = null;
-    this.#onSignedOut();
-  }
-}
-
-const RETRY_RENEWAL_MS = 10_000;
-
-function jsonBody(body: unknown): RequestInit {
-  if (body === undefined) return {};
-  return { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } };
-}
-
-async function reach(path: string, init: RequestInit): Promise<Response> {
-  try {
-    return await fetch(path, { ...init, credentials: 'same-origin' });
-  } catch (error) {
-    if (error instanceof DOMException && error.name === 'AbortError') throw error;
-    throw new Unreachable();
   }
 }

@@ -1,14 +1,11 @@
 import type { Api } from '../api/client';
-import { backoffMs } from './backoff';
-import { ClockOffset } from './clock';
-import { Ladder, type Failure, type TransportKind } from './ladder';
+import type { WhenBack } from './following.svelte';
 import { Latency } from './latency';
-import { openPolling } from './poll';
+import type { TransportKind } from './ladder';
+import { AT_FIRST, type Line, type Phase, type Status, type Told } from './line';
+import { openLine } from './lines';
 import type { DataFrame, ErrorFrame, Frame, Wanted } from './protocol';
-import { openEventStream } from './sse';
 import { Subscriptions } from './subscriptions';
-import type { End, Receiver, Transport } from './transport';
-import { openWebSocket } from './websocket';
 
 export type LiveState =
   'live' | 'degraded' | 'catching-up' | 'polling' | 'paused' | 'reconnecting' | 'offline';
@@ -20,19 +17,15 @@ export interface Listener {
   problem(frame: ErrorFrame): void;
 }
 
-const OPENERS = { ws: openWebSocket, sse: openEventStream, poll: openPolling };
-const PING_MS = 15_000;
-const DEAD_AFTER_MS = 45_000;
-const OFFLINE_AFTER_MS = 300_000;
+const COUNT_MS = 15_000;
 /** Frames held while paused; beyond this a fresh snapshot is cheaper. */
 const HELD_FRAMES = 5000;
-const RESUBSCRIBE_MS = 5000;
-/** When the first burst is over and a ping measures the network rather than the page. */
-const SETTLED_MS = 2000;
+/** A tab that is hidden for longer lets go of what it watches, and catches up when it is shown. */
+const AWAY_AFTER_MS = 30_000;
 
 /**
- * The tab's one live connection: keeps it up over whatever transport gets through, and hands
- * each frame to its reader exactly once.
+ * What the tab reads live, over a connection that it shares with the user's other tabs where the
+ * browser can: hands each frame to its reader exactly once.
  */
 export class LiveClient {
   transport = $state<TransportKind>('ws');
@@ -44,91 +37,97 @@ export class LiveClient {
   retryAt = $state<number | null>(null);
   /** How many tries to connect failed since the last that worked. */
   failedTries = $state(0);
-  #connected = $state(false);
+  #phase = $state<Phase>(AT_FIRST.phase);
   #degraded = $state(false);
-  #caughtUp = $state(false);
-  #everConnected = $state(false);
-  #gaveUp = $state(false);
-  /** Leaving a transport that works for a better one is no trouble to tell of. */
-  #climbing = $state(false);
 
   readonly state: LiveState = $derived.by(() => this.#summary());
 
   readonly #api: Api;
-  readonly #ladder: Ladder;
+  readonly #forced: TransportKind | null;
   readonly #subscriptions = new Subscriptions();
   readonly #listeners = new Map<string, Listener>();
   /** The subscriptions whose newest frame was of a degraded server. */
   readonly #late = new Set<string>();
-  readonly #clock = new ClockOffset();
+  readonly #whenBack = new Set<() => void>();
   readonly #latency = new Latency(
     () => this.serverNow(),
     (medianMs) => (this.latencyMs = medianMs),
   );
-  #current: Transport | null = null;
+  #line: Line | null = null;
+  /** Whose line it is. */
+  #user: string | null = null;
+  /** Where shared workers do not start, the tab goes on by itself. */
+  #shared = true;
+  #away = false;
+  #aheadMs = 0;
   #held: DataFrame[] = [];
   #overflowed = false;
   #names = 0;
-  #lostAt = 0;
-  #aliveAt = 0;
-  #pingedAt = 0;
-  #stopped = true;
-  #retry: ReturnType<typeof setTimeout> | undefined;
-  #climb: ReturnType<typeof setTimeout> | undefined;
-  #settle: ReturnType<typeof setTimeout> | undefined;
   #shown = 0;
   #left = 0;
-  #pulse: ReturnType<typeof setInterval> | undefined;
+  #leaving: ReturnType<typeof setTimeout> | undefined;
+  #stops: (() => void)[] = [];
 
   constructor(api: Api, forced: TransportKind | null) {
     this.#api = api;
-    this.#ladder = new Ladder(forced);
+    this.#forced = forced;
   }
 
   start(): void {
-    this.#stopped = false;
-    this.#lostAt = Date.now();
-    this.#pulse = setInterval(() => {
-      this.#beat();
-    }, PING_MS);
-    window.addEventListener('online', this.reconnect);
-    this.#connect();
+    const count = setInterval(() => {
+      this.#countSkipped();
+    }, COUNT_MS);
+    this.#stops = [
+      () => {
+        clearInterval(count);
+      },
+      on(window, 'online', this.reconnect),
+      on(window, 'pagehide', this.#leavePage),
+      on(window, 'pageshow', this.#returnToPage),
+      on(document, 'visibilitychange', this.#look),
+      this.#api.whenToken(this.#renewed),
+    ];
+    this.#open();
+    this.#look();
   }
 
   stop(): void {
-    this.#stopped = true;
-    clearInterval(this.#pulse);
-    clearTimeout(this.#retry);
-    clearTimeout(this.#climb);
-    window.removeEventListener('online', this.reconnect);
-    this.#current?.close();
-    this.#current = null;
+    for (const stop of this.#stops) stop();
+    this.#stops = [];
+    clearTimeout(this.#leaving);
+    this.#line?.close();
+    this.#line = null;
   }
 
   /** Tries at once, whatever the back-off says. */
   reconnect = (): void => {
-    if (this.#connected || this.#stopped) return;
-    this.failedTries = 0;
-    this.#connect();
+    this.#line?.say({ do: 'reconnect' });
+    for (const back of this.#whenBack) back();
+  };
+
+  /** Calls back when the server may be there again, until the returned function is called. */
+  readonly whenBack: WhenBack = (back) => {
+    this.#whenBack.add(back);
+    return () => this.#whenBack.delete(back);
   };
 
   /** The server's clock, epoch ms, as well as it is known. */
   serverNow(): number {
-    return Date.now() + this.#clock.ms;
+    return Date.now() + this.#aheadMs;
   }
 
   /** Subscribes a reader until the returned function is called. */
   watch(name: string, wanted: Wanted, listener: Listener): () => void {
     this.#names += 1;
-    const id = 'catalogue' in wanted ? name : `${name}~${String(this.#names)}`;
+    const id = `${name}~${String(this.#names)}`;
     this.#listeners.set(id, listener);
-    const message = this.#subscriptions.add(id, wanted);
-    this.#current?.subscribe(message);
+    this.#subscriptions.add(id, wanted);
+    if (!this.#away) this.#ask(id);
     return () => {
       this.#listeners.delete(id);
       this.#mark(id, false);
       this.#subscriptions.remove(id);
-      this.#current?.unsubscribe(id);
+      this.#line?.say({ do: 'leave', id });
     };
   }
 
@@ -147,144 +146,108 @@ export class LiveClient {
 
   #summary(): LiveState {
     if (this.paused) return 'paused';
-    if (this.#gaveUp) return 'offline';
-    if (!this.#connected)
-      return this.#everConnected && !this.#climbing ? 'reconnecting' : 'catching-up';
-    if (!this.#caughtUp) return 'catching-up';
+    if (this.#phase !== 'up') return this.#phase;
     if (this.#degraded) return 'degraded';
     return this.transport === 'poll' ? 'polling' : 'live';
   }
 
-  #connect(): void {
-    clearTimeout(this.#retry);
-    clearTimeout(this.#climb);
-    clearTimeout(this.#settle);
-    this.#current?.close();
-    this.retryAt = null;
-    this.#aliveAt = Date.now();
-    this.transport = this.#ladder.current;
-    this.#current = OPENERS[this.transport](this.#api, this.#subscriptions, this.#receiver());
-  }
-
-  #receiver(): Receiver {
-    return {
-      opened: () => {
-        this.#opened();
+  #open(): void {
+    this.#user = this.#api.user;
+    this.#line = openLine(this.#api, this.#forced, this.#shared, {
+      told: (message) => {
+        this.#hear(message);
       },
-      alive: () => {
-        this.#alive();
+      forgotten: () => {
+        this.#askAll();
       },
-      frame: (frame) => {
-        this.#receive(frame);
+      dead: (worked) => {
+        this.#shared = worked;
+        this.#open();
       },
-      ended: (end) => {
-        this.#ended(end);
-      },
-    };
+    });
+    this.#line.say({ do: 'token', token: this.#api.token });
+    this.#askAll();
   }
 
-  #opened(): void {
-    this.#aliveAt = Date.now();
-    if (this.#connected) return;
-    this.#connected = true;
-    this.#everConnected = true;
-    this.#caughtUp = false;
-    this.#gaveUp = false;
-    // A transport that can ping does so as it opens.
-    this.#pingedAt = Date.now();
-    this.#settle = setTimeout(() => {
-      this.#ping();
-    }, SETTLED_MS);
-    this.#latency.reset();
-    const after = this.#ladder.climbAfterMs;
-    if (after !== null)
-      this.#climb = setTimeout(() => {
-        this.#climbUp();
-      }, after);
+  #ask(id: string): void {
+    const wanted = this.#subscriptions.wanted(id);
+    const since = this.#subscriptions.position(id);
+    if (wanted) this.#line?.say({ do: 'watch', id, wanted: JSON.stringify(wanted), since });
   }
 
-  #alive(): void {
-    this.#aliveAt = Date.now();
-    this.failedTries = 0;
-    this.#caughtUp = true;
-    this.#climbing = false;
-    this.#ladder.worked();
+  #askAll(): void {
+    if (this.#away) return;
+    for (const id of this.#listeners.keys()) this.#ask(id);
   }
 
-  #climbUp(): void {
-    this.#ladder.climb();
-    this.#climbing = true;
-    this.#connected = false;
-    this.#connect();
-  }
-
-  #ended({ reason, retryAfterMs }: End): void {
-    if (reason === 'signed-out') void this.#api.recheck().catch(() => undefined);
-    this.#lost(reason === 'blocked' ? 'blocked' : 'unreachable', retryAfterMs ?? 0);
-  }
-
-  #lost(failure: Failure, atLeastMs: number): void {
-    if (this.#stopped) return;
-    if (this.#connected) this.#lostAt = Date.now();
-    this.#connected = false;
-    this.latencyMs = null;
-    clearTimeout(this.#climb);
-    this.#ladder.failed(failure);
-    this.#gaveUp = Date.now() - this.#lostAt > OFFLINE_AFTER_MS;
-    const wait = Math.max(backoffMs(this.failedTries, Math.random()), atLeastMs);
-    this.failedTries += 1;
-    this.retryAt = Date.now() + wait;
-    this.#retry = setTimeout(() => {
-      this.#connect();
-    }, wait);
-  }
-
-  /** Every 15 s: asks for a sign of life, and gives a silent connection up. */
-  #beat(): void {
-    if (!this.#connected) return;
-    if (Date.now() - this.#aliveAt > DEAD_AFTER_MS) {
-      this.#current?.close();
-      this.#lost(this.#caughtUp ? 'unreachable' : 'blocked', 0);
+  readonly #renewed = (): void => {
+    if (this.#line === null || this.#api.token === null) return;
+    if (this.#api.user === this.#user) {
+      this.#line.say({ do: 'token', token: this.#api.token });
       return;
     }
-    this.#countSkipped();
-    this.#ping();
+    // Somebody else signed in: nothing of what came before is theirs.
+    this.#line.close();
+    this.#subscriptions.forget();
+    this.#open();
+  };
+
+  readonly #look = (): void => {
+    clearTimeout(this.#leaving);
+    if (document.hidden) {
+      this.#leaving = setTimeout(() => {
+        this.#goAway();
+      }, AWAY_AFTER_MS);
+    } else if (this.#away) {
+      this.#away = false;
+      this.#latency.reset();
+      this.#askAll();
+    }
+  };
+
+  #goAway(): void {
+    this.#away = true;
+    for (const id of this.#listeners.keys()) this.#line?.say({ do: 'leave', id });
   }
 
-  #ping(): void {
-    this.#pingedAt = Date.now();
-    this.#current?.ping();
-  }
+  readonly #leavePage = (): void => {
+    this.#line?.close();
+    this.#line = null;
+  };
+
+  readonly #returnToPage = (): void => {
+    if (this.#line === null) this.#open();
+  };
 
   #startOver(): void {
     this.#overflowed = false;
     this.#subscriptions.forget();
-    this.#connected = false;
-    this.#connect();
+    this.#askAll();
+  }
+
+  #hear(message: Told): void {
+    if (message.say === 'frame') this.#receive(message.frame);
+    else if (message.say === 'status') this.#note(message.status);
+    else if (message.say === 'renew') void this.#api.replace(message.stale).then(this.#renewed, no);
+    else if (message.say === 'signed-out') void this.#api.recheck().catch(no);
+  }
+
+  #note({ phase, transport, retryAt, failedTries, aheadMs }: Status): void {
+    const wasUp = this.#phase === 'up';
+    this.#phase = phase;
+    this.transport = transport;
+    this.retryAt = retryAt;
+    this.failedTries = failedTries;
+    this.#aheadMs = aheadMs;
+    if (wasUp === (phase === 'up')) return;
+    this.#latency.reset();
+    if (!wasUp) for (const back of this.#whenBack) back();
   }
 
   #receive(frame: Frame): void {
     if (!this.#subscriptions.admit(frame)) return;
-    if (frame.type === 'pong') {
-      this.#clock.roundTrip(this.#pingedAt, Date.now(), Date.parse(frame.time));
-    } else if (frame.type === 'heartbeat') {
-      if (frame.time) this.#clock.arrival(Date.now(), Date.parse(frame.time));
-    } else if (frame.type === 'error') {
-      if (frame.id) this.#failed(frame.id, frame);
-    } else if (frame.type !== 'reset') {
-      this.#clock.arrival(Date.now(), Date.parse(frame.published_at));
-      this.#hold(frame);
-    }
-  }
-
-  /** Trouble of the server passes: the subscription is tried again, others are our own mistake. */
-  #failed(id: string, frame: ErrorFrame): void {
-    this.#listeners.get(id)?.problem(frame);
-    if (frame.status < 500 && frame.status !== 429) return;
-    setTimeout(() => {
-      const message = this.#subscriptions.resumeOne(id);
-      if (message) this.#current?.subscribe(message);
-    }, RESUBSCRIBE_MS);
+    if (frame.type === 'error') this.#listeners.get(frame.id ?? '')?.problem(frame);
+    else if (frame.type === 'snapshot' || frame.type === 'metrics_update') this.#hold(frame);
   }
 
   #hold(frame: DataFrame): void {
@@ -313,4 +276,13 @@ export class LiveClient {
     this.#shown = 0;
     this.#left = 0;
   }
+}
+
+const no = (): undefined => undefined;
+
+function on(target: EventTarget, event: string, listener: () => void): () => void {
+  target.addEventListener(event, listener);
+  return () => {
+    target.removeEventListener(event, listener);
+  };
 }

@@ -1,5 +1,6 @@
 /** A WebSocket as tests see it from the server's side. */
 export class FakeSocket {
+  static readonly OPEN = 1;
   static all: FakeSocket[] = [];
 
   /** The newest one. */
@@ -15,17 +16,31 @@ export class FakeSocket {
   }
 
   readonly url: URL;
+  readyState = 0;
   closed = false;
+  onopen: (() => void) | null = null;
   onmessage: ((event: { data: string }) => void) | null = null;
   onclose: ((event: { code: number }) => void) | null = null;
+  /** What a server does with each message; unread ones are kept. */
+  onsent: (message: Record<string, unknown>) => void = (message) => this.sent.push(message);
+  readonly sent: Record<string, unknown>[] = [];
 
   constructor(url: string) {
     this.url = new URL(url);
     FakeSocket.all.push(this);
   }
 
+  send(text: string): void {
+    this.onsent(JSON.parse(text) as Record<string, unknown>);
+  }
+
   close(): void {
     this.closed = true;
+  }
+
+  open(): void {
+    this.readyState = FakeSocket.OPEN;
+    this.onopen?.();
   }
 
   tell(message: object): void {

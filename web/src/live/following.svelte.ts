@@ -18,6 +18,9 @@ export interface Follower {
   gone(): void;
 }
 
+/** Calls back when the server may be there again, until the returned function is called. */
+export type WhenBack = (back: () => void) => () => void;
+
 /** A WebSocket that tells of one thing; it is opened again and again, and only while somebody looks. */
 export class Following {
   /** Whether messages come. */
@@ -28,17 +31,20 @@ export class Following {
   readonly #api: Api;
   readonly #path: string;
   readonly #follower: Follower;
+  readonly #whenBack: WhenBack;
   /** Counts the attempts: what comes of an older one has no say. */
   #attempt = 0;
   #failedTries = 0;
   #aliveAt = 0;
   #isGone = false;
+  #isWaiting = false;
   #socket: WebSocket | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #pulse: ReturnType<typeof setInterval> | undefined;
 
-  constructor(api: Api, path: string, follower: Follower) {
+  constructor(api: Api, whenBack: WhenBack, path: string, follower: Follower) {
     this.#api = api;
+    this.#whenBack = whenBack;
     this.#path = path;
     this.#follower = follower;
   }
@@ -49,8 +55,12 @@ export class Following {
     this.#pulse = setInterval(() => {
       this.#beat();
     }, LOOK_MS);
+    const stopHearing = this.#whenBack(() => {
+      if (this.#isWaiting) this.#look();
+    });
     this.#look();
     return () => {
+      stopHearing();
       document.removeEventListener('visibilitychange', this.#look);
       clearInterval(this.#pulse);
       this.#drop();
@@ -66,6 +76,7 @@ export class Following {
 
   #drop(): void {
     this.#attempt += 1;
+    this.#isWaiting = false;
     clearTimeout(this.#timer);
     this.#socket?.close();
     this.#socket = null;
@@ -74,6 +85,7 @@ export class Following {
 
   async #connect(): Promise<void> {
     const attempt = ++this.#attempt;
+    this.#isWaiting = false;
     this.#timer = setTimeout(() => {
       this.#ended(attempt, { reason: 'unreachable' });
     }, OPEN_WITHIN_MS);
@@ -125,6 +137,7 @@ export class Following {
     if (reason === 'signed-out') void this.#api.recheck().catch(() => undefined);
     const wait = Math.max(backoffMs(this.#failedTries, Math.random()), retryAfterMs ?? 0);
     this.#failedTries += 1;
+    this.#isWaiting = true;
     this.#timer = setTimeout(() => void this.#connect(), wait);
   }
 

@@ -12,6 +12,7 @@ let begun: number;
 let gone: number;
 let following: Following;
 let stop: () => void;
+let back: (() => void) | null;
 
 beforeEach(async () => {
   vi.useFakeTimers();
@@ -27,7 +28,12 @@ beforeEach(async () => {
     return Promise.resolve(Response.json({ ticket: `t${String(tickets)}` }, { status }));
   });
   const nothing = (): void => undefined;
-  following = new Following(new Api(nothing, nothing), '/ws/a?b=c', {
+  back = null;
+  const whenBack = (called: () => void): (() => void) => {
+    back = called;
+    return () => (back = null);
+  };
+  following = new Following(new Api(nothing, nothing), whenBack, '/ws/a?b=c', {
     begin: () => (begun += 1),
     message: (message) => heard.push(message),
     gone: () => (gone += 1),
@@ -133,6 +139,22 @@ describe('Following', () => {
     status = 200;
     await after(6000);
     expect(FakeSocket.all).toHaveLength(2);
+  });
+
+  it('tries at once when the server may be back, and only if it waits', async () => {
+    back?.();
+    await after(0);
+    expect(FakeSocket.all).toHaveLength(1);
+    for (let tries = 0; tries < 3; tries += 1) {
+      FakeSocket.last().end(1006);
+      await after(tries < 2 ? 1000 : 0);
+    }
+    const opened = FakeSocket.all.length;
+    back?.();
+    await after(0);
+    expect(FakeSocket.all).toHaveLength(opened + 1);
+    stop();
+    expect(back).toBeNull();
   });
 
   it('says no more once it is stopped', async () => {

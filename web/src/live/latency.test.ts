@@ -71,6 +71,19 @@ describe('Latency', () => {
     expect(drawings).toEqual([]);
   });
 
+  it('counts nothing that waited while nobody saw', () => {
+    const { latency, screen, draw, reported } = measured();
+    latency.arrived(1000);
+    screen.hidden = true;
+    latency.arrived(2000);
+    screen.hidden = false;
+    draw(60_000);
+    expect(reported).toEqual([]);
+    latency.arrived(60_000);
+    draw(60_030);
+    expect(reported).toEqual([30]);
+  });
+
   it('forgets what it measured', () => {
     const { latency, draw, reported } = measured();
     latency.arrived(1000);

@@ -38,7 +38,11 @@ export class Latency {
 
   /** A frame came whose newest row reached the server at `eventMs`; it is on its way to the screen. */
   arrived(eventMs: number): void {
-    if (this.#screen.hidden) return;
+    if (this.#screen.hidden) {
+      // Nothing is drawn before it is shown again: what waits would count all that time.
+      this.#waiting = [];
+      return;
+    }
     this.#waiting.push(eventMs);
     if (this.#waiting.length > 1) return;
     this.#screen.afterDrawing(() => {
@@ -48,10 +52,12 @@ export class Latency {
 
   reset(): void {
     this.#samples.clear();
+    this.#waiting = [];
     this.#report(null);
   }
 
   #drawn(): void {
+    if (this.#waiting.length === 0) return;
     const now = this.#serverNow();
     for (const eventMs of this.#waiting) this.#samples.push(Math.max(0, now - eventMs));
     this.#waiting = [];

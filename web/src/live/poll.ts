@@ -1,11 +1,10 @@
-import type { Api } from '../api/client';
+import type { Requests } from '../api/requests';
 import { asFrame } from './protocol';
 import type { Subscriptions } from './subscriptions';
 import { endOf, streamPath, type Receiver, type Transport } from './transport';
 
 const PATH = '/api/v1/live/poll';
 const EVERY_MS = 1000;
-const EVERY_HIDDEN_MS = 5000;
 
 interface Answer {
   frames: unknown[];
@@ -15,7 +14,7 @@ interface Answer {
 /** Asks again and again: the way that works through anything that lets a request through. */
 class Polling implements Transport {
   readonly kind = 'poll';
-  readonly #api: Api;
+  readonly #api: Requests;
   readonly #subscriptions: Subscriptions;
   readonly #receiver: Receiver;
   readonly #stop = new AbortController();
@@ -23,7 +22,7 @@ class Polling implements Transport {
   #set = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(api: Api, subscriptions: Subscriptions, receiver: Receiver) {
+  constructor(api: Requests, subscriptions: Subscriptions, receiver: Receiver) {
     this.#api = api;
     this.#subscriptions = subscriptions;
     this.#receiver = receiver;
@@ -63,7 +62,7 @@ class Polling implements Transport {
   async #ask(): Promise<void> {
     const subscriptions = this.#subscriptions.resume();
     if (subscriptions.length > 0 && !(await this.#fetch(subscriptions))) return;
-    this.#next(document.hidden ? EVERY_HIDDEN_MS : EVERY_MS);
+    this.#next(EVERY_MS);
   }
 
   async #fetch(subscriptions: ReturnType<Subscriptions['resume']>): Promise<boolean> {
@@ -104,6 +103,10 @@ function withoutSince<T extends { since?: string }>(subscription: T): T {
   return { ...subscription, since: undefined };
 }
 
-export function openPolling(api: Api, subscriptions: Subscriptions, receiver: Receiver): Transport {
+export function openPolling(
+  api: Requests,
+  subscriptions: Subscriptions,
+  receiver: Receiver,
+): Transport {
   return new Polling(api, subscriptions, receiver);
 }

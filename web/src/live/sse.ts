@@ -1,4 +1,4 @@
-import type { Api } from '../api/client';
+import type { Requests } from '../api/requests';
 import { EventStreamParser } from './event-stream';
 import { parseFrame } from './protocol';
 import type { Subscriptions } from './subscriptions';
@@ -39,7 +39,7 @@ async function read(
 /** Server-Sent Events over fetch, which shows the status of a refusal and needs no ticket. */
 class EventStream implements Transport {
   readonly kind = 'sse';
-  readonly #api: Api;
+  readonly #api: Requests;
   readonly #subscriptions: Subscriptions;
   readonly #receiver: Receiver;
   #request = new AbortController();
@@ -47,7 +47,7 @@ class EventStream implements Transport {
   #worked = false;
   #over = false;
 
-  constructor(api: Api, subscriptions: Subscriptions, receiver: Receiver) {
+  constructor(api: Requests, subscriptions: Subscriptions, receiver: Receiver) {
     this.#api = api;
     this.#subscriptions = subscriptions;
     this.#receiver = {
@@ -129,7 +129,7 @@ class EventStream implements Transport {
 }
 
 export function openEventStream(
-  api: Api,
+  api: Requests,
   subscriptions: Subscriptions,
   receiver: Receiver,
 ): Transport {

@@ -43,6 +43,23 @@ describe('Subscriptions', () => {
     expect(subscriptions.admit(frame('metrics_update', 'w1', 'e-9'))).toBe(false);
   });
 
+  it('continues where somebody else was', () => {
+    const subscriptions = new Subscriptions();
+    subscriptions.add('w1', wanted, 'e-4');
+    expect(subscriptions.resume()[0]?.since).toBe('e-4');
+    expect(subscriptions.admit(frame('metrics_update', 'w1', 'e-4'))).toBe(false);
+    expect(subscriptions.admit(frame('metrics_update', 'w1', 'e-5'))).toBe(true);
+    expect(subscriptions.position('w1')).toBe('e-5');
+  });
+
+  it('waits for the picture that it asked for', () => {
+    const subscriptions = new Subscriptions();
+    subscriptions.add('w1', wanted);
+    expect(subscriptions.admit(frame('metrics_update', 'w1', 'e-5'))).toBe(false);
+    expect(subscriptions.position('w1')).toBeNull();
+    expect(subscriptions.admit(frame('snapshot', 'w1', 'e-5'))).toBe(true);
+  });
+
   it('starts over in another epoch and after a reset', () => {
     const subscriptions = new Subscriptions();
     subscriptions.add('w1', wanted);

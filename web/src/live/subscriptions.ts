@@ -28,7 +28,7 @@ function ask(id: string, { wanted, last }: Subscription): Subscribe {
 }
 
 /**
- * What this tab is subscribed to and how far it has read, over any transport: it says what to
+ * What somebody is subscribed to and how far it was read, over any transport: it says what to
  * ask for after a reconnect, and lets each frame through once.
  */
 export class Subscriptions {
@@ -41,9 +41,20 @@ export class Subscriptions {
     return this.#byId.size;
   }
 
-  add(id: string, wanted: Wanted): Subscribe {
-    this.#byId.set(id, { wanted, last: null });
-    return { type: 'subscribe', id, ...wanted };
+  /** Begins with a picture, or after the frame `since`. */
+  add(id: string, wanted: Wanted, since: string | null = null): Subscribe {
+    const subscription = { wanted, last: since };
+    this.#byId.set(id, subscription);
+    return ask(id, subscription);
+  }
+
+  wanted(id: string): Wanted | null {
+    return this.#byId.get(id)?.wanted ?? null;
+  }
+
+  /** The last frame that was let through; null before the first picture. */
+  position(id: string): string | null {
+    return this.#byId.get(id)?.last ?? null;
   }
 
   remove(id: string): boolean {
@@ -84,6 +95,8 @@ export class Subscriptions {
   #advance(frame: DataFrame): boolean {
     const subscription = this.#byId.get(frame.id);
     if (!subscription) return false;
+    // What was on its way when a new picture was asked for is in that picture.
+    if (frame.type === 'metrics_update' && subscription.last === null) return false;
     // A snapshot stands at the position of the last frame before it, which may be known already.
     if (frame.type === 'metrics_update' && seen(frame.frame, subscription.last)) return false;
     subscription.last = frame.frame;

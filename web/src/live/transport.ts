@@ -1,4 +1,4 @@
-import { Refused, Unreachable } from '../api/client';
+import { Refused, Unreachable } from '../api/requests';
 import type { TransportKind } from './ladder';
 import type { Frame, Subscribe } from './protocol';
 

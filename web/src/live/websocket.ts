@@ -1,4 +1,4 @@
-import type { Api } from '../api/client';
+import type { Requests } from '../api/requests';
 import { CLOSE, parseFrame, type Subscribe } from './protocol';
 import type { Subscriptions } from './subscriptions';
 import { endOf, OPEN_WITHIN_MS, type End, type Receiver, type Transport } from './transport';
@@ -34,7 +34,7 @@ class Socket implements Transport {
   #worked = false;
   #over = false;
 
-  constructor(api: Api, subscriptions: Subscriptions, receiver: Receiver) {
+  constructor(api: Requests, subscriptions: Subscriptions, receiver: Receiver) {
     this.#subscriptions = subscriptions;
     this.#receiver = receiver;
     this.#patience = setTimeout(() => {
@@ -115,7 +115,7 @@ class Socket implements Transport {
 }
 
 export function openWebSocket(
-  api: Api,
+  api: Requests,
   subscriptions: Subscriptions,
   receiver: Receiver,
 ): Transport {

@@ -6,7 +6,7 @@ import {
   type ActivityEvent,
   type ActivityStats,
 } from '../../api/resources';
-import { Following } from '../../live/following.svelte';
+import { Following, type WhenBack } from '../../live/following.svelte';
 import { whileSeen } from '../../live/repeat';
 import { merge } from './newest';
 
@@ -32,14 +32,16 @@ export class Present {
   readonly reconnecting = $derived(this.#following?.lost ?? false);
 
   readonly #api: Api;
+  readonly #whenBack: WhenBack;
   #run = 0;
   /** Counts the counters that were told: an answer that was asked for before them is older. */
   #told = 0;
   #came: ActivityEvent[] = [];
   #gathering: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(api: Api) {
+  constructor(api: Api, whenBack: WhenBack) {
     this.#api = api;
+    this.#whenBack = whenBack;
   }
 
   /** Keeps itself up to date until the returned function is called. */
@@ -62,7 +64,7 @@ export class Present {
   }
 
   #follow(run: number): Following {
-    return new Following(this.#api, activityRooms(), {
+    return new Following(this.#api, this.#whenBack, activityRooms(), {
       begin: () => void this.#read(run),
       message: (message) => {
         this.#take(message);

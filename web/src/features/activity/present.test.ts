@@ -62,7 +62,7 @@ async function after(ms: number): Promise<void> {
 
 describe('Present', () => {
   it('has news each second until it is stopped', async () => {
-    const present = new Present(api);
+    const present = new Present(api, () => () => undefined);
     const stop = present.follow(false);
     await after(0);
     expect(present.loaded).toBe(true);
@@ -78,14 +78,14 @@ describe('Present', () => {
 
   it('asks nothing while nobody looks', async () => {
     page.hidden = true;
-    const stop = new Present(api).follow(false);
+    const stop = new Present(api, () => () => undefined).follow(false);
     await after(3000);
     stop();
     expect(server.asked).toEqual([]);
   });
 
   it('keeps what it knew and says why there is nothing newer', async () => {
-    const present = new Present(api);
+    const present = new Present(api, () => () => undefined);
     const stop = present.follow(false);
     await after(0);
     server.status = 503;
@@ -108,7 +108,7 @@ describe('Present, told by the server', () => {
     vi.stubGlobal('WebSocket', FakeSocket);
     vi.stubGlobal('location', { href: 'https://host/activity' });
     vi.spyOn(Math, 'random').mockReturnValue(0.5);
-    present = new Present(api);
+    present = new Present(api, () => () => undefined);
     stop = present.follow(true);
     await after(0);
   });

@@ -8,7 +8,7 @@ import {
   type KpiReading,
   type Period,
 } from '../../api/resources';
-import { Following } from '../../live/following.svelte';
+import { Following, type WhenBack } from '../../live/following.svelte';
 import { whileSeen } from '../../live/repeat';
 
 const EVERY_MS = 5000;
@@ -26,12 +26,14 @@ export class Readings {
   failure = $state('');
 
   readonly #api: Api;
+  readonly #whenBack: WhenBack;
   readonly #followed = new Map<string, () => void>();
   #run = 0;
   #byWebSocket = false;
 
-  constructor(api: Api) {
+  constructor(api: Api, whenBack: WhenBack) {
     this.#api = api;
+    this.#whenBack = whenBack;
   }
 
   /** Reads one period's values, now and again, until the returned function is called. */
@@ -80,7 +82,7 @@ export class Readings {
   }
 
   #followOne(code: string, period: Period): () => void {
-    const following = new Following(this.#api, kpiUpdates(code, period), {
+    const following = new Following(this.#api, this.#whenBack, kpiUpdates(code, period), {
       begin: () => undefined,
       message: (message) => {
         if (isUpdate(message)) this.#take(message);

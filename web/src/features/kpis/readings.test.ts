@@ -45,7 +45,7 @@ beforeEach(() => {
   vi.stubGlobal('document', page);
   vi.stubGlobal('fetch', (path: string) => Promise.resolve(server.answer(path)));
   const nothing = (): void => undefined;
-  readings = new Readings(new Api(nothing, nothing));
+  readings = new Readings(new Api(nothing, nothing), () => nothing);
 });
 
 afterEach(() => {

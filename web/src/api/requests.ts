@@ -1,0 +1,103 @@
+import type { components } from './types.gen';
+
+type Schemas = components['schemas'];
+type Problem = Partial<Schemas['Problem']>;
+type FieldError = Schemas['FieldError'];
+
+/** The server refused a request and said why. */
+export class Refused extends Error {
+  readonly status: number;
+  readonly errors: readonly FieldError[];
+  readonly retryAfterS: number | null;
+
+  constructor(status: number, problem: Problem, retryAfterS: number | null) {
+    super(problem.detail ?? problem.title ?? `The server answered ${String(status)}.`);
+    this.status = status;
+    this.errors = problem.errors ?? [];
+    this.retryAfterS = retryAfterS;
+  }
+}
+
+/** No answer came: the server is down or the network is. */
+export class Unreachable extends Error {
+  constructor() {
+    super('The server did not answer. Check that it is running, then try again.');
+  }
+}
+
+export async function refusal(response: Response): Promise<Refused> {
+  const problem = (await response.json().catch(() => ({}))) as Problem;
+  const retryAfter = Number(response.headers.get('retry-after'));
+  return new Refused(response.status, problem, retryAfter || null);
+}
+
+export function jsonBody(body: unknown): RequestInit {
+  if (body === undefined) return {};
+  return { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } };
+}
+
+export async function reach(path: string, init: RequestInit): Promise<Response> {
+  try {
+    return await fetch(path, { ...init, credentials: 'same-origin' });
+  } catch (error) {
+    if (error instanceof DOMException && error.name === 'AbortError') throw error;
+    throw new Unreachable();
+  }
+}
+
+/** Requests that carry an access token, which lives in memory only. */
+export abstract class Requests {
+  protected held: string | null = null;
+
+  /** Puts another token in the place of the one that the server refused; false if there is none. */
+  protected abstract renew(): Promise<boolean>;
+
+  /** The server knows none of our tokens. */
+  protected abstract end(): void;
+
+  async ticket(): Promise<string> {
+    const { ticket } = await this.post<Schemas['Ticket']>('/api/auth/ticket');
+    return ticket;
+  }
+
+  get<T>(path: string, signal?: AbortSignal): Promise<T> {
+    return this.#json<T>(path, signal ? { signal } : {});
+  }
+
+  post<T>(path: string, body?: unknown): Promise<T> {
+    return this.#json<T>(path, { method: 'POST', ...jsonBody(body) });
+  }
+
+  put<T>(path: string, body: unknown): Promise<T> {
+    return this.#json<T>(path, { method: 'PUT', ...jsonBody(body) });
+  }
+
+  patch<T>(path: string, body: unknown): Promise<T> {
+    return this.#json<T>(path, { method: 'PATCH', ...jsonBody(body) });
+  }
+
+  async delete(path: string): Promise<void> {
+    await this.fetch(path, { method: 'DELETE' });
+  }
+
+  /** A request with the token; renews it once if the server does not know it any more. */
+  async fetch(path: string, init: RequestInit = {}): Promise<Response> {
+    let response = await this.#send(path, init);
+    if (response.status === 401) {
+      if (await this.renew()) response = await this.#send(path, init);
+      if (response.status === 401) this.end();
+    }
+    if (!response.ok) throw await refusal(response);
+    return response;
+  }
+
+  async #json<T>(path: string, init: RequestInit): Promise<T> {
+    return (await this.fetch(path, init)).json() as Promise<T>;
+  }
+
+  #send(path: string, init: RequestInit): Promise<Response> {
+    const headers = new Headers(init.headers);
+    if (this.held) headers.set('authorization', `Bearer ${this.held}`);
+    return reach(path, { ...init, headers });
+  }
+}

@@ -1,0 +1,53 @@
+import type { TransportKind } from './ladder';
+import type { Frame } from './protocol';
+
+/** Whether frames come: not yet, now, not any more, or not for so long that few would wait. */
+export type Phase = 'catching-up' | 'up' | 'reconnecting' | 'offline';
+
+/** How the connection to the server stands. */
+export interface Status {
+  phase: Phase;
+  transport: TransportKind;
+  /** When the next attempt is made, epoch ms; null while connected or connecting. */
+  retryAt: number | null;
+  /** How many tries to connect failed since the last that worked. */
+  failedTries: number;
+  /** How far the server's clock is ahead of ours. */
+  aheadMs: number;
+}
+
+export const AT_FIRST: Status = {
+  phase: 'catching-up',
+  transport: 'ws',
+  retryAt: null,
+  failedTries: 0,
+  aheadMs: 0,
+};
+
+/** What a tab says to whoever keeps the connection for it. */
+export type Said =
+  /** The access token; the first message, and again whenever there is another one. */
+  | { do: 'token'; token: string | null }
+  /** `wanted` as JSON: equal texts share one subscription. */
+  | { do: 'watch'; id: string; wanted: string; since: string | null }
+  | { do: 'leave'; id: string }
+  /** Try at once, whatever the back-off says. */
+  | { do: 'reconnect' }
+  | { do: 'beat' }
+  | { do: 'bye' };
+
+/** What a tab is told. */
+export type Told =
+  | { say: 'status'; status: Status }
+  | { say: 'frame'; frame: Frame }
+  /** The server refused the token `stale`: another one is wanted. */
+  | { say: 'renew'; stale: string | null }
+  | { say: 'signed-out' }
+  /** The answer to a beat; a tab that was silent for too long is not known any more. */
+  | { say: 'beat'; known: boolean };
+
+/** A tab's way to the connection, which may be its own or that of all tabs. */
+export interface Line {
+  say(message: Said): void;
+  close(): void;
+}

@@ -1,0 +1,45 @@
+import type { Api } from '../api/client';
+import { Exchange } from './exchange';
+import ExchangeWorker from './exchange.worker?sharedworker';
+import type { TransportKind } from './ladder';
+import type { Line } from './line';
+import { SharedLine, type Listening, type Shared } from './shared-line';
+
+/** A connection of this tab alone. */
+function ownLine(api: Api, forced: TransportKind | null, { told }: Listening): Line {
+  const exchange = new Exchange(api, forced);
+  const member = exchange.join(told);
+  return {
+    say: (message) => {
+      exchange.hear(member, message);
+    },
+    close: () => {
+      exchange.close();
+    },
+  };
+}
+
+/** The worker of all tabs of one user; null where the browser has none or lets us have none. */
+function sharedWorker(user: string, forced: TransportKind | null): Shared | null {
+  if (typeof SharedWorker === 'undefined') return null;
+  try {
+    return new ExchangeWorker({ name: `nowline ${user} ${forced ?? 'any'}` });
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * Opens the way to the server: one connection for all tabs of a user where there are shared
+ * workers (not in Chrome for Android, not where storage is denied), else one for this tab.
+ */
+export function openLine(
+  api: Api,
+  forced: TransportKind | null,
+  shared: boolean,
+  listening: Listening,
+): Line {
+  const { user } = api;
+  const worker = shared && user !== null ? sharedWorker(user, forced) : null;
+  return worker ? new SharedLine(worker, listening) : ownLine(api, forced, listening);
+}
