@@ -57,6 +57,7 @@ export class FakeBrowser {
   tokens = 0;
   readonly ports: FakePort[] = [];
   value: (wanted: Wanted, time: number) => Point[] = () => [];
+  #drawings: (() => void)[] = [];
   #sequence = 0;
   #epoch = 'e';
   /** When each frame of the last minute was made. */
@@ -77,7 +78,9 @@ export class FakeBrowser {
     vi.stubGlobal('fetch', (path: string, init: { headers?: HeadersInit }) =>
       Promise.resolve(this.#answer(path, new Headers(init.headers).get('authorization'))),
     );
-    vi.stubGlobal('requestAnimationFrame', (draw: () => void) => setTimeout(draw, 8));
+    vi.stubGlobal('requestAnimationFrame', (draw: () => void) => {
+      if (this.#drawings.push(draw) === 1) setTimeout(() => this.#draw(), 8);
+    });
     vi.stubGlobal(
       'WebSocket',
       class extends FakeSocket {
@@ -168,6 +171,10 @@ export class FakeBrowser {
   drop(socket: FakeSocket, code: number): void {
     this.#watched.delete(socket);
     socket.end(code);
+  }
+
+  #draw(): void {
+    for (const draw of this.#drawings.splice(0)) draw();
   }
 
   #shelf(): object {

@@ -110,7 +110,7 @@ export function draw(
   now: number,
 ): Drawing {
   const layers = layersOf(config, feeds);
-  const times = layers.length > 1 ? layers.flatMap(({ table }) => table.times) : [];
+  const times = layers.length > 1 ? layers.flatMap(({ table }) => [...table.times]) : [];
   const shapes = layers.map((layer) => byName(shapeOf(layer, config, now, times), layer));
   // Several questions about one metric are told apart by the colours that follow its own.
   const taken = new Map<string, number>();

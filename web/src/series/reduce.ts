@@ -20,11 +20,12 @@ interface Sum {
 
 function sumBetween(table: SeriesTable, from: number, to: number): Sum {
   const sum = { total: 0, count: 0 };
-  table.times.forEach((time, row) => {
+  const { times, columns } = table;
+  times.forEach((time, row) => {
     if (time < from || time >= to) return;
-    for (const { values } of table.columns) {
-      const value = values[row] ?? null;
-      if (value === null) continue;
+    for (const { values } of columns) {
+      const value = values[row] ?? NaN;
+      if (Number.isNaN(value)) continue;
       sum.total += value;
       sum.count += 1;
     }
@@ -37,32 +38,40 @@ function reduced({ total, count }: Sum, how: 'sum' | 'avg'): number | null {
   return how === 'sum' ? total : total / count;
 }
 
-function firstOf(table: SeriesTable, rows: readonly number[]): number | null {
-  for (const row of rows) {
-    const column = table.columns.find(({ values }) => typeof values[row] === 'number');
-    if (column) return column.values[row] ?? null;
+/** A value of this row, of the first series that has one. */
+function valueAt(table: SeriesTable, row: number): number | null {
+  const column = table.columns.find(({ values }) => !Number.isNaN(values[row] ?? NaN));
+  return column?.values[row] ?? null;
+}
+
+function newestValue(table: SeriesTable): number | null {
+  for (let row = table.times.length - 1; row >= 0; row -= 1) {
+    const value = valueAt(table, row);
+    if (value !== null) return value;
   }
   return null;
 }
 
-function newestValue(table: SeriesTable): number | null {
-  return firstOf(table, [...table.times.keys()].reverse());
-}
-
-/** The rows from `from` on, all but the newest: a value is not compared with itself. */
-function rowsSince(table: SeriesTable, from: number): number[] {
-  return [...table.times.keys()].slice(0, -1).filter((row) => (table.times[row] ?? 0) >= from);
+/** The oldest value from the row `first` on, but not the newest of all: it is not compared with itself. */
+function oldestValue(table: SeriesTable, first: number): number | null {
+  for (let row = first; row < table.times.length - 1; row += 1) {
+    const value = valueAt(table, row);
+    if (value !== null) return value;
+  }
+  return null;
 }
 
 /** A report or two may be missing at the start of a span before it counts as shorter. */
 const COVERED = 0.9;
 
 function sinceOldest(table: SeriesTable, spanMs: number, end: number): Reading {
-  const rows = rowsSince(table, end - spanMs);
-  const covers = end - (table.times[rows[0] ?? 0] ?? end);
+  const { times } = table;
+  const found = times.findIndex((time) => time >= end - spanMs);
+  const first = found < 0 || found === times.length - 1 ? times.length : found;
+  const covers = end - (times[first === times.length ? 0 : first] ?? end);
   return {
     value: newestValue(table),
-    before: firstOf(table, rows),
+    before: oldestValue(table, first),
     overMs: covers < COVERED * spanMs ? covers : spanMs,
   };
 }

@@ -31,8 +31,8 @@ function usualStep(times: readonly number[], bucketMs: number): number {
   return Math.max(bucketMs, steps[(steps.length - 1) >> 1] ?? bucketMs);
 }
 
-function present(times: readonly number[], values: readonly (number | null)[]): number[] {
-  return times.filter((_, i) => values[i] !== null && values[i] !== undefined);
+function present(times: readonly number[], values: Float64Array): number[] {
+  return times.filter((_, i) => !Number.isNaN(values[i] ?? NaN));
 }
 
 /** The times of a series' silences: one for each gap, in its middle or its first empty bucket. */
@@ -95,8 +95,8 @@ function plan(table: SeriesTable, times: readonly number[], options: ShapeOption
       : GAP_STEPS * usualStep(own, options.bucketMs);
     const known = new Map<number, number>();
     times.forEach((time, i) => {
-      const value = values[i];
-      if (typeof value === 'number') known.set(time, value);
+      const value = values[i] ?? NaN;
+      if (!Number.isNaN(value)) known.set(time, value);
     });
     return { key, known, zeros, gaps: silences(own, longest, options.bucketMs) };
   });
@@ -104,7 +104,7 @@ function plan(table: SeriesTable, times: readonly number[], options: ShapeOption
 
 /** Turns a table into columns to draw, with gaps marked and open buckets left out. */
 export function shape(table: SeriesTable, options: ShapeOptions): Shape {
-  const own = closed(table.times, options);
+  const own = closed([...table.times], options);
   const plans = plan(table, own, options);
   const all = new Set(own);
   for (const { zeros, gaps } of plans) for (const time of [...zeros, ...gaps]) all.add(time);

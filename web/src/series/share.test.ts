@@ -23,7 +23,7 @@ describe('shareOf', () => {
       [3000, 0],
     ]);
     const share = shareOf(failed, all);
-    expect(share.times).toEqual([1000, 2000]);
-    expect(share.columns[0]?.values).toEqual([25, 0]);
+    expect([...share.times]).toEqual([1000, 2000]);
+    expect([...(share.columns[0]?.values ?? [])]).toEqual([25, 0]);
   });
 });

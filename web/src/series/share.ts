@@ -14,8 +14,11 @@ export function shareOf(part: SeriesTable, whole: SeriesTable): SeriesTable {
 
 function totals(table: SeriesTable): Map<number, number> {
   const found = new Map<number, number>();
-  table.times.forEach((time, row) => {
-    const values = table.columns.flatMap((column) => column.values[row] ?? []);
+  const { times, columns } = table;
+  times.forEach((time, row) => {
+    const values = columns
+      .map((column) => column.values[row] ?? NaN)
+      .filter((value) => !Number.isNaN(value));
     if (values.length > 0)
       found.set(
         time,

@@ -1,10 +1,10 @@
 import { tagsKey, type Point, type Tags } from './point';
 
 export interface Column {
-  key: string;
-  tags: Tags;
-  /** One value for each of the table's times; null where this series has none. */
-  values: (number | null)[];
+  readonly key: string;
+  readonly tags: Tags;
+  /** One value for each of the table's times; NaN where this series has none. */
+  readonly values: Float64Array;
 }
 
 /** A point that already stood in the table and came again with another value. */
@@ -13,41 +13,67 @@ export interface Revision {
   time: number;
 }
 
-/** Expired rows are dropped together once they are this share of the table. */
-const SLACK = 0.25;
+/** A column with room before and after what is shown of it. */
+interface Buffer {
+  readonly key: string;
+  readonly tags: Tags;
+  all: Float64Array;
+  /** The time of its newest value. */
+  newest: number;
+}
+
+const LEAST_ROWS = 64;
+
+function room(rows: number): Float64Array {
+  return new Float64Array(rows).fill(NaN);
+}
 
 /**
  * The series of one query over a moving window, as columns over shared, ascending bucket starts
- * (epoch ms). A point with known tags and time replaces the old one.
+ * (epoch ms). A point with known tags and time replaces the old one. The window slides through
+ * typed arrays: once they have grown to its size, a point takes no more memory.
  */
 export class SeriesTable {
-  #times: number[] = [];
-  #columns = new Map<string, Column>();
+  #times = room(LEAST_ROWS);
+  readonly #buffers = new Map<string, Buffer>();
+  /** The rows in use: expired ones stand before, free ones behind. */
+  #start = 0;
+  #end = 0;
+  #size = 0;
+  #shownTimes: Float64Array | null = null;
+  #shownColumns: readonly Column[] | null = null;
 
-  get times(): readonly number[] {
-    return this.#times;
+  get times(): Float64Array {
+    this.#shownTimes ??= this.#times.subarray(this.#start, this.#end);
+    return this.#shownTimes;
   }
 
   get columns(): readonly Column[] {
-    return [...this.#columns.values()];
+    this.#shownColumns ??= [...this.#buffers.values()].map(({ key, tags, all }) => {
+      return { key, tags, values: all.subarray(this.#start, this.#end) };
+    });
+    return this.#shownColumns;
   }
 
   get newest(): number | null {
-    return this.#times.at(-1) ?? null;
+    return this.#start === this.#end ? null : (this.#times[this.#end - 1] ?? null);
   }
 
   /** How many values the table holds. */
   get size(): number {
-    let size = 0;
-    for (const column of this.#columns.values()) {
-      for (const value of column.values) if (value !== null) size += 1;
-    }
-    return size;
+    return this.#size;
+  }
+
+  /** How many rows there is room for. */
+  get capacity(): number {
+    return this.#times.length;
   }
 
   clear(): void {
-    this.#times = [];
-    this.#columns.clear();
+    this.#buffers.clear();
+    this.#times.fill(NaN);
+    this.#start = this.#end = this.#size = 0;
+    this.#changed();
   }
 
   /** Puts points in their places; returns those that changed a value that was there before. */
@@ -55,49 +81,87 @@ export class SeriesTable {
     const revised: Revision[] = [];
     for (const point of points) {
       const time = Date.parse(point.timestamp);
-      const column = this.#column(point.tags);
+      const buffer = this.#buffer(point.tags);
       const row = this.#row(time);
-      const before = column.values[row] ?? null;
-      if (before !== null && before !== point.value) revised.push({ key: column.key, time });
-      column.values[row] = point.value;
+      const before = buffer.all[row] ?? NaN;
+      const value = point.value ?? NaN;
+      if (!Number.isNaN(before) && before !== value) revised.push({ key: buffer.key, time });
+      this.#size += Number(Number.isNaN(before)) - Number(Number.isNaN(value));
+      buffer.all[row] = value;
+      if (!Number.isNaN(value)) buffer.newest = Math.max(buffer.newest, time);
     }
+    if (points.length > 0) this.#changed();
     return revised;
   }
 
   /** Forgets what is older than `oldest`, and series that have nothing left. */
   trim(oldest: number): void {
-    const expired = this.#find(oldest);
-    if (expired === 0 || expired < this.#times.length * SLACK) return;
-    this.#times.splice(0, expired);
-    for (const column of this.#columns.values()) {
-      column.values.splice(0, expired);
-      if (column.values.every((value) => value === null)) this.#columns.delete(column.key);
+    const start = this.#find(oldest);
+    if (start === this.#start) return;
+    for (const { key, all, newest } of this.#buffers.values()) {
+      for (let row = this.#start; row < start; row += 1) {
+        if (!Number.isNaN(all[row])) this.#size -= 1;
+      }
+      all.fill(NaN, this.#start, start);
+      if (newest < oldest) this.#buffers.delete(key);
     }
+    this.#start = start;
+    this.#changed();
   }
 
-  #column(tags: Tags): Column {
+  #changed(): void {
+    this.#shownTimes = null;
+    this.#shownColumns = null;
+  }
+
+  #buffer(tags: Tags): Buffer {
     const key = tagsKey(tags);
-    let column = this.#columns.get(key);
-    if (!column) {
-      column = { key, tags, values: new Array<null>(this.#times.length).fill(null) };
-      this.#columns.set(key, column);
+    let buffer = this.#buffers.get(key);
+    if (!buffer) {
+      buffer = { key, tags, all: room(this.#times.length), newest: -Infinity };
+      this.#buffers.set(key, buffer);
     }
-    return column;
+    return buffer;
   }
 
   #row(time: number): number {
-    const newest = this.newest;
-    const row = newest === null || time > newest ? this.#times.length : this.#find(time);
-    if (this.#times[row] === time) return row;
-    this.#times.splice(row, 0, time);
-    for (const column of this.#columns.values()) column.values.splice(row, 0, null);
+    let row = time > (this.newest ?? -Infinity) ? this.#end : this.#find(time);
+    if (row < this.#end && this.#times[row] === time) return row;
+    if (this.#end === this.#times.length) row -= this.#makeRoom();
+    this.#move((all) => {
+      all.copyWithin(row + 1, row, this.#end);
+      all[row] = NaN;
+    });
+    this.#times[row] = time;
+    this.#end += 1;
     return row;
+  }
+
+  /** Slides the rows to the front of their arrays, or of larger ones; returns how far. */
+  #makeRoom(): number {
+    const from = this.#start;
+    const length = this.#end - from;
+    const isCrowded = length > this.#times.length / 2;
+    const slid = (all: Float64Array): Float64Array => {
+      const into = isCrowded ? room(2 * all.length) : all;
+      into.set(all.subarray(from, this.#end));
+      return into.fill(NaN, length);
+    };
+    this.#times = slid(this.#times);
+    for (const buffer of this.#buffers.values()) buffer.all = slid(buffer.all);
+    [this.#start, this.#end] = [0, length];
+    return from;
+  }
+
+  #move(one: (all: Float64Array) => void): void {
+    one(this.#times);
+    for (const { all } of this.#buffers.values()) one(all);
   }
 
   /** The first row that is not before `time`. */
   #find(time: number): number {
-    let low = 0;
-    let high = this.#times.length;
+    let low = this.#start;
+    let high = this.#end;
     while (low < high) {
       const middle = (low + high) >> 1;
       if ((this.#times[middle] ?? 0) < time) low = middle + 1;
