@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import statistics
 
@@ -11,6 +12,7 @@ from playwright.sync_api import Browser, sync_playwright
 from bench.product import ADMIN, Product, product
 from bench.report import report, seconds_asked
 
+_ASSET = re.compile(r"/assets/[\w.-]+\.(?:js|css)")
 _FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
 # Runs before the page's own scripts; time counts from the start of the navigation.
 _WATCH = """
@@ -51,16 +53,21 @@ def first_data_ms(browser: Browser, server: Product) -> int:
 
 
 def compressed_kb(server: Product) -> dict[str, float]:
-    """Bytes on the wire of what the first visit loads, by kind."""
+    """Bytes on the wire of what the first visit loads, its worker included, by kind."""
     sizes: dict[str, float] = {"script_kb": 0.0, "style_kb": 0.0}
     with httpx.Client(base_url=server.url) as client:
-        document = client.get("/").text
-        for name in document.split('"'):
-            if name.startswith("/assets/"):
-                answer = client.get(name, headers={"accept-encoding": "br"})
-                kind = "script_kb" if name.endswith(".js") else "style_kb"
-                sizes[kind] += round(int(answer.headers["content-length"]) / 1000, 1)
-    return sizes
+        names = set(_ASSET.findall(client.get("/").text))
+        scripts = [client.get(name).text for name in names if name.endswith(".js")]
+        names.update(name for script in scripts for name in _ASSET.findall(script))
+        for name in names:
+            kind = "script_kb" if name.endswith(".js") else "style_kb"
+            sizes[kind] += wire_kb(client, name)
+    return {kind: round(size, 1) for kind, size in sizes.items()}
+
+
+def wire_kb(client: httpx.Client, name: str) -> float:
+    with client.stream("GET", name, headers={"accept-encoding": "br"}) as answer:
+        return int(answer.headers["content-length"]) / 1000
 
 
 if __name__ == "__main__":

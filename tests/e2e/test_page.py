@@ -120,11 +120,22 @@ def test_recovers_without_a_gap_when_the_server_restarts(browser: Browser, tmp_p
         assert server.stop() == 0
         state = page.get_by_test_id("live-state")
         expect(state).to_have_attribute("data-state", "reconnecting", timeout=_PATIENCE_MS)
+        assert_offers_to_try_again(page)
         server.start()
         stopped_at = int(time.time() * 1000)
         wait_until_live(page)
         wait_for_newer(page, "cpu", stopped_at)
         assert_shows_all(page, server, "cpu", "host.cpu.percent")
+
+
+def assert_offers_to_try_again(page: Page) -> None:
+    """After some tries, and beside all else at the top of a phone's page."""
+    page.set_viewport_size({"width": 390, "height": 900})
+    expect(page.get_by_role("button", name="Try again")).to_be_visible(timeout=_PATIENCE_MS)
+    user = page.get_by_test_id("user-menu").bounding_box()
+    assert user
+    assert user["x"] + user["width"] <= 390
+    page.set_viewport_size({"width": 1440, "height": 900})
 
 
 def test_says_that_it_shows_what_is_stored_until_the_server_is_repaired(
