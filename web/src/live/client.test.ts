@@ -247,6 +247,20 @@ describe('a connection shared by tabs', () => {
     expect([one.tab.state, two.tab.state]).toEqual(['live', 'live']);
   });
 
+  it('calls what it watches by the same name in every browser, in any order', async () => {
+    const names = async (wanted: Wanted[]): Promise<unknown[]> => {
+      const { tab } = await openTab();
+      for (const one of wanted) watch(tab, one);
+      await after(10);
+      const asked = FakeSocket.last().sent.filter(({ type }) => type === 'subscribe');
+      tab.stop();
+      await after(6000);
+      return asked.map(({ id }) => id).sort();
+    };
+    expect(await names([CPU, DISK])).toEqual(await names([DISK, CPU]));
+    expect(FakeSocket.all).toHaveLength(2);
+  });
+
   it('outlives the tab that opened it', async () => {
     const [one, two] = [await openTab(), await openTab()];
     watch(one.tab);

@@ -1,4 +1,5 @@
 import type { Requests } from '../api/requests';
+import { channelName } from './channel-name';
 import { Connection } from './connection';
 import type { TransportKind } from './ladder';
 import type { Said, Told } from './line';
@@ -33,7 +34,6 @@ export class Exchange {
   readonly #members = new Set<Member>();
   readonly #byWanted = new Map<string, Channel>();
   readonly #byId = new Map<string, Channel>();
-  #names = 0;
 
   constructor(requests: Requests, forced: TransportKind | null) {
     this.#connection = new Connection(requests, forced, {
@@ -108,8 +108,9 @@ export class Exchange {
   }
 
   #open(wanted: string, since: string | null): Channel {
-    this.#names += 1;
-    const channel = { id: String(this.#names), wanted, readers: [], problem: null };
+    let id = channelName(wanted);
+    while (this.#byId.has(id)) id += '~';
+    const channel = { id, wanted, readers: [], problem: null };
     this.#byWanted.set(wanted, channel);
     this.#byId.set(channel.id, channel);
     this.#connection.watch(channel.id, JSON.parse(wanted) as Wanted, since);
