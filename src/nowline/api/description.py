@@ -13,6 +13,7 @@ import msgspec
 from litestar import Litestar
 from litestar.routes import HTTPRoute
 
+from nowline.api.dashboard_schemas import describe_dashboards
 from nowline.api.ingest_schemas import LINES, TAGS, describe_ingest, json_content
 from nowline.api.problems import MEDIA_TYPE, Problem
 from nowline.auth.policy import Action
@@ -184,6 +185,7 @@ def _supplement(paths: dict[str, Any]) -> None:
         "content": {"application/x-tar": archive},
     }
     describe_ingest(paths)
+    describe_dashboards(paths)
     _describe_queries(paths)
     poll = paths["/api/v1/live/poll"]["get"]
     poll["parameters"] = _parameters("cursor", "Where the last poll ended.")

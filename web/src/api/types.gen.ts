@@ -4584,6 +4584,8 @@ export interface operations {
             /** @description Document created, URL follows */
             201: {
                 headers: {
+                    /** @description The version, for `If-Match`. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4653,15 +4655,31 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SentDashboard"];
+                "application/yaml": components["schemas"]["SentDashboard"];
+            };
+        };
         responses: {
             /** @description Document created, URL follows */
             201: {
                 headers: {
+                    /** @description The version, for `If-Match`. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["DashboardView"];
+                };
+            };
+            /** @description The input is wrong; `errors` names the fields. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description No valid credential was sent. */
@@ -4691,6 +4709,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The body's type or encoding is not known. */
             415: {
                 headers: {
@@ -4705,7 +4732,10 @@ export interface operations {
     ApiV1DashboardsDashboardIdGetDashboard: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Send it only if it is another version. */
+                "If-None-Match"?: string;
+            };
             path: {
                 dashboard_id: string;
             };
@@ -4716,11 +4746,20 @@ export interface operations {
             /** @description Request fulfilled, document follows */
             200: {
                 headers: {
+                    /** @description The version, for `If-Match`. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["DashboardView"] | null;
                 };
+            };
+            /** @description It is this version. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description The input is wrong; `errors` names the fields. */
             400: {
@@ -4763,7 +4802,10 @@ export interface operations {
     ApiV1DashboardsDashboardIdReplaceDashboard: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Change it only if it is this version. */
+                "If-Match"?: string;
+            };
             path: {
                 dashboard_id: string;
             };
@@ -4778,6 +4820,8 @@ export interface operations {
             /** @description Request fulfilled, document follows */
             200: {
                 headers: {
+                    /** @description The version, for `If-Match`. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4852,7 +4896,10 @@ export interface operations {
     ApiV1DashboardsDashboardIdDeleteDashboard: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Change it only if it is this version. */
+                "If-Match"?: string;
+            };
             path: {
                 dashboard_id: string;
             };
@@ -4928,6 +4975,8 @@ export interface operations {
             /** @description Document created, URL follows */
             201: {
                 headers: {
+                    /** @description The version, for `If-Match`. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5112,13 +5161,15 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Request fulfilled, document follows */
+            /** @description The file. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": string;
+                    "application/json": components["schemas"]["SentDashboard"];
+                    "application/yaml": components["schemas"]["SentDashboard"];
+                    "text/csv": string;
                 };
             };
             /** @description The input is wrong; `errors` names the fields. */
