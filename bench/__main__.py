@@ -12,12 +12,14 @@ SCRIPTS = {
     "latency": "from ingest to a frame at the viewer",
     "ingest": "points taken in per second, beside other databases",
     "connections": "idle WebSockets: memory of each, and how many are taken in per second",
-    "fanout": "one frame a second to thousands of readers",
+    "fanout": "a message to ten thousand readers, beside a loop of send() and other servers",
     "store": "rows and roll-ups into the store while it compacts",
     "query": "a dashboard's questions over weeks and a year of data",
     "client": "nanoseconds that a call of the client library takes",
     "page": "script size and first live data in Chromium",
 }
+
+_WITH_PEERS = ("query", "fanout")
 
 
 def main() -> int:
@@ -28,7 +30,9 @@ def main() -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(SCRIPTS))
     parser.add_argument("--quick", action="store_true", help="a few seconds each, to try them out")
     parser.add_argument("--seconds", type=int, help="how long each measures")
-    parser.add_argument("--peers", action="store_true", help="query: ask other databases too")
+    parser.add_argument(
+        "--peers", action="store_true", help="query, fanout: measure other products too"
+    )
     asked = parser.parse_args()
     if unknown := set(asked.names) - set(SCRIPTS):
         parser.error(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(SCRIPTS)}")
@@ -37,7 +41,7 @@ def main() -> int:
     failed = 0
     for name in asked.names or SCRIPTS:
         print(f"\n{name}: {SCRIPTS[name]}", flush=True)
-        own = ["--peers"] if asked.peers and name == "query" else []
+        own = ["--peers"] if asked.peers and name in _WITH_PEERS else []
         failed += subprocess.call([sys.executable, "-m", f"bench.{name}", *more, *own]) != 0
     return failed
 

@@ -1,120 +1,167 @@
-"""One frame of about 1.4 KB a second to many WebSocket readers, in a process of their own."""
+"""One message of 1.4 KB now and then to ten thousand readers, beside other servers."""
 
 from __future__ import annotations
 
 import argparse
-import asyncio
-import multiprocessing
-import re
-import resource
+import statistics
+import sys
+import tempfile
 import time
-from datetime import datetime
-from multiprocessing.connection import Connection
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
 
-import httpx
-import uvloop
+from bench.compiling import compiled
+from bench.fanout_servers import Limit, Nchan, NodeWs, Server, SocketIo, nowline, peer
+from bench.load_client import LoadClient
+from bench.report import report
 
-from bench.product import INGEST_KEY, Product, product
-from bench.report import percentiles, report
-from bench.viewer import Viewer, watch
+_SETTLE_S = 1.0
+_WARM_UP_S = 0.5
+# What is told later than this is taken for lost.
+_LATE_S = 2.0
+_KEYS = ("server", "transport", "hz")
+Row = dict[str, str | int | float]
 
-_POINTS = 18
-_PUBLISHED = re.compile(rb'"published_at":"([^"]+)"')
-_AT_ONCE = 50
-_METRIC = "bench.fanout"
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is measured.
+
+    Attributes:
+        readers: How many there are.
+        seconds: How long each is told something.
+        hz: How often.
+        runs: How many times all of it is done.
+        interval: At which Nowline looks at its query.
+        with_peers: Whether others are measured as well.
+    """
+
+    readers: int
+    seconds: int
+    hz: Sequence[float]
+    runs: int
+    interval: str
+    with_peers: bool
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--readers", type=int, default=2000)
+    plan = _asked()
+    with tempfile.TemporaryDirectory() as folder:
+        client = compiled("fanout_client", Path(folder))
+        runs = [_run(plan, client) for _ in range(plan.runs)]
+    report("fanout", medians(runs))
+
+
+def medians(runs: Sequence[Sequence[Row]]) -> list[Row]:
+    """A row for each that all runs have: the medians of its figures."""
+    return [_median(rows) for rows in zip(*runs, strict=True)]
+
+
+def _median(rows: Sequence[Row]) -> Row:
+    figures = {name: rows[0][name] for name in _KEYS} | {
+        name: _rounded(statistics.median(float(row[name]) for row in rows))
+        for name in rows[0]
+        if name not in _KEYS
+    }
+    return figures | {"p99_ms_of_runs": " · ".join(f"{row['p99_ms']:.0f}" for row in rows)}
+
+
+def _rounded(value: float) -> float:
+    return round(value) if value >= 1000 else round(value, 2)
+
+
+def _asked() -> Plan:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--readers", type=int, default=10_000)
     parser.add_argument("--seconds", type=int, default=20)
-    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--hz", default="1,5", help="messages a second, with commas (default 1,5)")
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--interval", default="live", help="of Nowline's query (default live)")
+    parser.add_argument("--quick", action="store_true", help="one run of five seconds each")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--peers", action="store_true", help="measure other servers as well")
+    which.add_argument("--alone", action="store_true", help="Nowline and the limit (the default)")
     asked = parser.parse_args()
-    seconds: int = 5 if asked.quick else asked.seconds
-    with product() as running:
-        report("fanout", [_measure(running, asked.readers, seconds)])
-
-
-def _measure(running: Product, readers: int, seconds: int) -> dict[str, str | float]:
-    _post(running, 0)
-    memory = running.memory_mb()
-    ours, theirs = multiprocessing.get_context("spawn").Pipe()
-    key = running.reader_key()
-    reading = multiprocessing.get_context("spawn").Process(
-        target=read, args=(theirs, running.url, key, readers)
+    return Plan(
+        asked.readers,
+        5 if asked.quick else asked.seconds,
+        [float(each) for each in asked.hz.split(",")],
+        1 if asked.quick else asked.runs,
+        asked.interval,
+        asked.peers,
     )
-    reading.start()
-    theirs.close()
-    connects_per_s = ours.recv()
-    grown = running.memory_mb() - memory
-    before = running.cpu_s()
-    for number in range(seconds):
-        started = time.perf_counter()
-        _post(running, number + 1)
-        time.sleep(max(0.0, 1 - (time.perf_counter() - started)))
-    cpu = running.cpu_s() - before
-    ours.send("done")
-    latencies, size = ours.recv()
-    reading.join()
-    return {
-        "readers": readers,
-        "frame_bytes": size,
-        "received_percent": round(len(latencies) / (readers * seconds) * 100, 1),
-        **percentiles(latencies),
-        "cpu_us_per_send": round(cpu / max(1, len(latencies)) * 1e6, 1),
-        "kb_per_connection": round(grown * 1000 / readers, 1),
-        "connects_per_s": round(connects_per_s),
+
+
+def _servers(plan: Plan) -> Sequence[AbstractContextManager[Server]]:
+    found = [peer(Limit), nowline(plan.interval)]
+    if not plan.with_peers:
+        return found
+    return found + [peer(each) for each in (Nchan, NodeWs, SocketIo) if each.is_installed()]
+
+
+def _run(plan: Plan, client: Path) -> list[Row]:
+    """All servers one after the other; how far each is from the limit."""
+    rows: list[Row] = []
+    for starting in _servers(plan):
+        with starting as server:
+            for protocol in server.protocols:
+                rows += _measure(plan, client, server, protocol)
+                print(".", end="", file=sys.stderr, flush=True)
+    print(file=sys.stderr)
+    limits = {
+        (row["transport"], row["hz"]): float(row["p99_ms"])
+        for row in rows
+        if row["server"] == Limit.name
     }
+    return [
+        row | {"p99_to_limit": float(row["p99_ms"]) / limits[row["transport"], row["hz"]]}
+        for row in rows
+    ]
 
 
-def _post(running: Product, value: int) -> None:
-    rows = [{"name": _METRIC, "value": value, "tags": {"n": f"{n:02d}"}} for n in range(_POINTS)]
-    headers = {"authorization": f"Bearer {INGEST_KEY}"}
-    url = f"{running.url}/api/v1/ingest/metrics"
-    httpx.post(url, json={"metrics": rows}, headers=headers).raise_for_status()
+def _measure(plan: Plan, client: Path, server: Server, protocol: str) -> list[Row]:
+    time.sleep(_SETTLE_S)
+    memory = server.memory_mb()
+    with LoadClient(client, server.wanted(protocol), plan.readers) as readers:
+        readers.wait_until_heard(server.publish, _WARM_UP_S)
+        time.sleep(_SETTLE_S)
+        grown = server.memory_mb() - memory
+        more: Row = {
+            "kb_per_connection": grown * 1000 / plan.readers,
+            "connects_per_s": readers.connects_per_s,
+        }
+        tell = partial(_tell, plan, server, readers)
+        what: Row = {"server": server.name, "transport": protocol}
+        return [what | {"hz": hz} | tell(hz) | more for hz in plan.hz]
 
 
-def read(pipe: Connection, url: str, key: str, readers: int) -> None:
-    """The readers' process."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    uvloop.run(_read(pipe, url, key, readers))
-
-
-async def _read(pipe: Connection, url: str, key: str, readers: int) -> None:
-    latencies: list[float] = []
-    sizes: set[int] = set()
-
-    def hear(payload: bytes) -> None:
-        now = time.time()
-        if not payload.startswith(b'{"type":"metrics_update"'):
-            return
-        if (published := _PUBLISHED.search(payload)) is not None:
-            at = datetime.fromisoformat(published[1].decode()).timestamp()
-            latencies.append((now - at) * 1000)
-            sizes.add(len(payload))
-
+def _tell(plan: Plan, server: Server, readers: LoadClient, hz: float) -> Row:
+    """Publish so often for a while; what of it came when."""
+    count = max(1, round(plan.seconds * hz))
+    readers.start()
+    cpu = server.cpu_s()
     started = time.perf_counter()
-    viewers: list[Viewer] = []
-    for first in range(0, readers, _AT_ONCE):
-        count = min(_AT_ONCE, readers - first)
-        opening = (watch(url, key, [_wanted()], hear) for _ in range(count))
-        viewers += await asyncio.gather(*opening)
-    pipe.send(readers / (time.perf_counter() - started))
-    await asyncio.get_running_loop().run_in_executor(None, pipe.recv)
-    pipe.send((latencies, max(sizes, default=0)))
-    for viewer in viewers:
-        viewer.close()
+    for number in range(1, count + 1):
+        server.publish()
+        time.sleep(max(0.0, started + number / hz - time.perf_counter()))
+    time.sleep(_LATE_S)
+    used = server.cpu_s() - cpu
+    return _row(readers.stop(), used, count * plan.readers)
 
 
-def _wanted() -> dict[str, object]:
-    query = {
-        "metric_name": _METRIC,
-        "aggregation": "last",
-        "group_by": ["n"],
-        "time_range": {"last": "1m"},
+def _row(heard: dict[str, Any], cpu_s: float, expected: int) -> Row:
+    row: Row = {
+        "frame_bytes": heard["frame_bytes"],
+        "received_percent": heard["frames"] / expected * 100,
+        **heard["published"],
     }
-    return {"type": "subscribe", "id": "w", "query": query, "interval": "live"}
+    if heard["event"]["max_ms"]:
+        row |= {f"event_{name}": heard["event"][name] for name in ("p50_ms", "p99_ms")}
+    return row | {"cpu_us_per_send": cpu_s / max(1, heard["frames"]) * 1e6}
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ import asyncio
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -25,6 +24,7 @@ import psutil
 
 from bench.connection import Connection
 from bench.dataset import METRIC, PROMETHEUS_METRIC, Chunk, host
+from bench.free_port import free_port
 from bench.questions import Dialect, InfluxQL, MetricsQL, PromQL
 from bench.usage import Usage
 
@@ -52,7 +52,7 @@ class Peer(ABC):
     dialect: Dialect
 
     def __init__(self, folder: Path) -> None:
-        port = _free_port()
+        port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         command = [self.program, *self._arguments(folder, port)]
         with (folder / "log.txt").open("wb") as log:
@@ -260,7 +260,7 @@ class InfluxDB(Peer):
 
     def _arguments(self, folder: Path, port: int) -> list[str]:
         (folder / "influxdb.conf").write_text(
-            _INFLUX.format(folder=folder, port=port, internal=_free_port())
+            _INFLUX.format(folder=folder, port=port, internal=free_port())
         )
         return ["-config", str(folder / "influxdb.conf")]
 
@@ -301,9 +301,3 @@ def peer(kind: type[Peer], folder: Path | None = None) -> Iterator[Peer]:
             yield running
         finally:
             running.stop()
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
