@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,14 +13,13 @@ import msgspec
 
 from nowline.clock import Clock, rfc3339
 from nowline.errors import Code, NowlineError
+from nowline.live.audience import Audience, Audiences
 from nowline.live.channel import RESUME_MS, Channel, Sequence, Source
-from nowline.live.delays import Delays
+from nowline.live.delivery import Delivery
 from nowline.live.frames import Frame, FrameId
 from nowline.live.reader import Reader, Subscription
 from nowline.live.state import HubState
 
-# After this many readers the loop serves others, so that REST calls stay quick (FANOUT).
-_SLICE = 250
 _LONGEST_SLEEP_MS = 1_000
 
 log = logging.getLogger(__name__)
@@ -50,16 +49,12 @@ class Hub:
         self._patience = patience or Patience()
         self.sequence = Sequence(f"{clock.now_ms():x}")
         self.readers: set[Reader] = set()
+        self.audiences = Audiences()
         self._channels: dict[str, Channel] = {}
-        self._watchers: dict[Channel, dict[Subscription, Reader]] = {}
-        self._dirty: set[Reader] = set()
-        self._flushing: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._ticks: set[asyncio.Task[None]] = set()
+        self.delivery = Delivery(clock, self.audiences, self._ticks, self.start_over)
         self._wake = asyncio.Event()
-        self._writes = self._skipped = 0
-        self._written = Delays()
-        # By when it was published: readers that were just given a frame.
-        self._just_written: dict[int, int] = {}
         self.is_closed = False
 
     # Readers
@@ -87,10 +82,11 @@ class Hub:
 
     def leave(self, reader: Reader) -> None:
         """Forget a reader and what it watched."""
-        for name in list(reader.subscriptions):
-            self.unsubscribe(reader, name)
+        now = self._clock.now_ms()
+        for subscription in self.audiences.leave(reader):
+            subscription.channel.used_ms = now
         self.readers.discard(reader)
-        self._dirty.discard(reader)
+        self.delivery.forget(reader)
 
     def revoke(self, identity: str) -> None:
         """Close the streams of a user, session or key that may not see them any more."""
@@ -115,7 +111,7 @@ class Hub:
         if known is None:
             known = Channel(key, source, interval_ms, self.sequence, self._clock)
             self._channels[key] = known
-            self._watchers[known] = {}
+            self.audiences.of[known] = Audience()
         known.used_ms = self._clock.now_ms()
         return known
 
@@ -123,27 +119,25 @@ class Hub:
         """Watch a channel under a name; frames flow after `begin` or `replay`."""
         self.unsubscribe(reader, name)
         subscription = Subscription(name, channel)
-        reader.subscriptions[name] = subscription
-        self._watchers[channel][subscription] = reader
+        self.audiences.watch(reader, subscription)
         self._wake.set()
         return subscription
 
     def unsubscribe(self, reader: Reader, name: str) -> None:
         """Stop watching; a name that is not watched is passed over."""
-        subscription = reader.subscriptions.pop(name, None)
-        if subscription:
-            self._watchers[subscription.channel].pop(subscription, None)
+        subscription = self.audiences.unwatch(reader, name)
+        if subscription is not None:
             subscription.channel.used_ms = self._clock.now_ms()
 
     async def catch_up(self, channel: Channel) -> None:
         """Evaluate what happened while nobody watched; for watched channels the ticks do that."""
-        if not self._watchers[channel]:
+        if not self.audiences.of[channel]:
             await self.tick(channel)
 
     async def poll(self, channel: Channel) -> None:
         """A poll is a viewer for a moment: tick the channel if it is due and nobody else does."""
         channel.used_ms = now = self._clock.now_ms()
-        if not self._watchers[channel] and channel.is_due(now):
+        if not self.audiences.of[channel] and channel.is_due(now):
             await self.tick(channel)
 
     # Ticks
@@ -167,26 +161,21 @@ class Hub:
         """Evaluate a channel and tell its readers."""
         try:
             if await channel.tick():
-                self._mark_dirty(self._watchers[channel].values())
+                self.delivery.tell(channel)
         except Exception:
             log.exception("A live query failed")
         self._wake.set()
 
     def _start_ticks(self) -> None:
         now = self._clock.now_ms()
-        for channel, watchers in self._watchers.items():
-            if watchers and not channel.is_ticking and channel.is_due(now):
-                self._start(self.tick(channel))
-
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        for channel, audience in self.audiences.of.items():
+            if audience and not channel.is_ticking and channel.is_due(now):
+                _start(self.tick(channel), self._ticks)
 
     async def _sleep(self) -> None:
         """Until the next tick is due, or until there is something new to do."""
         now = self._clock.now_ms()
-        waiting = (c for c, watchers in self._watchers.items() if watchers and not c.is_ticking)
+        waiting = (c for c, who in self.audiences.of.items() if who and not c.is_ticking)
         due = (channel.due_ms() for channel in waiting)
         soonest = min((at for at in due if at is not None), default=now + _LONGEST_SLEEP_MS)
         wait = min(max(soonest - now, 1), _LONGEST_SLEEP_MS) / 1000
@@ -194,71 +183,7 @@ class Hub:
             async with asyncio.timeout(wait):
                 await self._wake.wait()
 
-    # Writing
-
-    def _mark_dirty(self, readers: Iterable[Reader]) -> None:
-        self._dirty.update(readers)
-        if self._dirty and self._flushing is None:
-            self._flushing = asyncio.create_task(self._flush())
-
-    async def _flush(self) -> None:
-        """Write to every reader with news, after all channels of this tick had their turn."""
-        try:
-            while self._dirty:
-                batch, self._dirty = self._dirty, set()
-                for i, reader in enumerate(batch, 1):
-                    self._write_news(reader)
-                    if i % _SLICE == 0:
-                        self._observe_written()
-                        await asyncio.sleep(0)
-                self._observe_written()
-        finally:
-            self._flushing = None
-
-    def _observe_written(self) -> None:
-        """Count what was written since the last call as written now: a slice takes a moment."""
-        now = self._clock.now_ms()
-        for published_ms, readers in self._just_written.items():
-            self._written.observe(now - published_ms, readers)
-        self._just_written.clear()
-
-    def _write_news(self, reader: Reader) -> None:
-        if reader not in self.readers or reader.closing.done():
-            return
-        if reader.is_full():
-            reader.stuck_since = reader.stuck_since or self._loop.time()
-            return
-        skipping, reader.stuck_since = reader.stuck_since is not None, None
-        behind = [s for s in reader.subscriptions.values() if s.is_behind]
-        news = [(s, frame) for s in behind for frame in self._news(reader, s, skipping=skipping)]
-        self._write(reader, news)
-        if news and not skipping:
-            published_ms = news[0][1].published_ms
-            self._just_written[published_ms] = self._just_written.get(published_ms, 0) + 1
-
-    def _news(self, reader: Reader, subscription: Subscription, *, skipping: bool) -> list[Frame]:
-        """Each frame that the reader has not been told, or one for all that it was too slow for."""
-        channel, told = subscription.channel, subscription.told
-        missed = channel.missed(told) if told else []
-        if missed is None:
-            self.start_over(reader, subscription)
-            return []
-        merged = channel.merged(told) if told and skipping else None
-        if merged is None:
-            return missed
-        self._skipped += merged.skipped
-        return [merged]
-
-    def _write(self, reader: Reader, news: list[tuple[Subscription, Frame]]) -> None:
-        """Write frames in the order in which they were made."""
-        if not news:
-            return
-        news.sort(key=_sequence)
-        reader.writer.write(b"".join([reader.encode(frame, s.name) for s, frame in news]))
-        reader.written_at = self._loop.time()
-        self._writes += len(news)
-        for subscription, frame in news:
-            subscription.told = frame.id
+    # Beginning, and what is not shared
 
     async def begin(self, reader: Reader, subscription: Subscription) -> None:
         """Give a reader its first picture; what happens from then on follows."""
@@ -306,7 +231,7 @@ class Hub:
             known = frame.stream_id(reader.watched) if event_id is None else event_id
             reader.writer.write(reader.wire.frame(frame, subscription.name, known))
             reader.written_at = self._loop.time()
-            self._writes += 1
+            self.delivery.writes += 1
 
     def start_over(self, reader: Reader, subscription: Subscription) -> None:
         """Tell a reader that a channel cannot be continued, and give it a new picture."""
@@ -316,7 +241,7 @@ class Hub:
             return
         subscription.told = None
         self.reset(reader, subscription)
-        self._start(self._begin_again(reader, subscription))
+        _start(self._begin_again(reader, subscription), self._tasks)
 
     async def _begin_again(self, reader: Reader, subscription: Subscription) -> None:
         try:
@@ -347,11 +272,12 @@ class Hub:
     def _look_after(self, reader: Reader, beat: bytes) -> None:
         now = self._loop.time()
         if reader.is_full():
+            self.audiences.step_out(reader)
             reader.stuck_since = reader.stuck_since or now
             if now - reader.stuck_since > self._patience.stuck_s:
                 reader.writer.abort()
         elif reader.stuck_since is not None:
-            self._mark_dirty([reader])
+            self.delivery.tell_late(reader)
         elif now - reader.written_at > self._patience.heartbeat_s and not reader.closing.done():
             reader.writer.write(reader.wire.heartbeat(beat))
             reader.written_at = now
@@ -359,23 +285,29 @@ class Hub:
     def _is_idle(self, channel: Channel) -> bool:
         """Whether all whom it had are gone for so long that they cannot resume."""
         gone = self._clock.now_ms() - channel.used_ms > RESUME_MS
-        return gone and not self._watchers[channel] and not channel.is_ticking
+        return gone and not self.audiences.of[channel] and not channel.is_ticking
 
     def _drop(self, channel: Channel) -> None:
-        del self._channels[channel.key], self._watchers[channel]
+        del self._channels[channel.key], self.audiences.of[channel]
 
     def state(self) -> HubState:
         """Counters as of now."""
         return HubState(
             readers=len(self.readers),
-            channels=sum(1 for watchers in self._watchers.values() if watchers),
+            channels=sum(1 for audience in self.audiences.of.values() if audience),
             evaluations=self.sequence.evaluations,
             frames=self.sequence.frames,
-            writes=self._writes,
-            skipped=self._skipped,
+            writes=self.delivery.writes,
+            skipped=self.delivery.skipped,
             published=self.sequence.published,
-            written=self._written,
+            written=self.delivery.written,
         )
+
+
+def _start(work: Coroutine[Any, Any, None], among: set[asyncio.Task[None]]) -> None:
+    task = asyncio.create_task(work)
+    among.add(task)
+    task.add_done_callback(among.discard)
 
 
 def _stands(reader: Reader, subscription: Subscription) -> bool:

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from nowline.live.channel import Channel
 from nowline.live.frames import Frame, FrameId, chunk, sse_event, websocket_text
 from nowline.model.user import Principal
+
+if TYPE_CHECKING:
+    from nowline.live.audience import Party
 
 # A socket with more than this unsent belongs to a reader that cannot keep up.
 FULL_BYTES = 64 << 10
@@ -92,7 +95,7 @@ class Subscription:
 
     Attributes:
         told: The newest frame that the reader has been told, None until its picture is written:
-            until then it is silent.
+            until then it is silent. While the reader is in a party, that knows.
     """
 
     name: str
@@ -115,6 +118,8 @@ class Reader:
         wire: How frames become bytes.
         watched: Stands for its channels in ids that cover the whole connection; empty where
             channels come and go and each is resumed by its own ids.
+        party: With whom it is told the same; None while it is told by itself.
+        turn: How often the party had been told something when the reader was told the last.
         closing: Resolved with a close code and reason when the server ends it.
     """
 
@@ -126,6 +131,8 @@ class Reader:
     subscriptions: dict[str, Subscription] = field(default_factory=dict)
     written_at: float = 0.0
     stuck_since: float | None = None
+    party: Party | None = None
+    turn: int = 0
 
     def is_full(self) -> bool:
         """Whether the socket takes no more for now."""

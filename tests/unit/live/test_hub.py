@@ -33,10 +33,10 @@ class World:
     async def tell(self, value: int, name: str = "a") -> None:
         self.tables.named[name].put("p", value)
         self.clock.ms += 1000
-        for channel in list(self.hub._watchers):
+        for channel in list(self.hub.audiences.of):
             await self.hub.tick(channel)
-        while self.hub._flushing is not None:
-            await self.hub._flushing
+        while self.hub.delivery.flushing is not None:
+            await self.hub.delivery.flushing
 
 
 @pytest.fixture
@@ -133,8 +133,8 @@ async def test_a_slow_reader_is_brought_up_to_date_without_further_news(world: W
     await world.tell(1)
     slow.take()
     world.hub._keep_house()
-    while world.hub._flushing is not None:
-        await world.hub._flushing
+    while world.hub.delivery.flushing is not None:
+        await world.hub.delivery.flushing
     assert messages(slow.take())[0]["data"][0]["value"] == 1
 
 
@@ -185,6 +185,7 @@ async def test_after_unsubscribing_nothing_is_told_or_evaluated(world: World) ->
     world.clock.ms += 5000
     world.hub._start_ticks()
     assert not world.hub._tasks
+    assert not world.hub._ticks
     assert not pipe.waiting
     assert world.tables.named["a"].asked == 0
 
@@ -269,9 +270,76 @@ async def test_who_keeps_up_tells_how_long_writing_takes(world: World) -> None:
 async def test_writing_is_measured_from_publishing_on(world: World) -> None:
     await world.watch()
     world.tables.named["a"].put("p", 1)
-    (channel,) = world.hub._watchers
+    (channel,) = world.hub.audiences.of
     await world.hub.tick(channel)
     world.clock.ms += 30
-    while world.hub._flushing is not None:
-        await world.hub._flushing
+    while world.hub.delivery.flushing is not None:
+        await world.hub.delivery.flushing
     assert world.hub.state().written.sum_ms == 30
+
+
+async def test_who_watches_the_same_is_written_the_same_bytes(world: World) -> None:
+    pipes = [(await world.watch())[1] for _ in range(2)]
+    _, other = await world.watch("b")
+    for value in (1, 2):
+        for pipe in (*pipes, other):
+            pipe.take()
+        await world.tell(value)
+    (mine,), (theirs,) = (pipe.waiting for pipe in pipes)
+    assert mine is theirs
+    assert not other.waiting
+
+
+async def test_who_has_missed_something_shares_again_when_it_has_caught_up(world: World) -> None:
+    (_, quick), (_, slow) = [await world.watch() for _ in range(2)]
+    slow.write(FULL)
+    for value in range(4):
+        quick.take()
+        if value == 2:
+            slow.take()
+        await world.tell(value)
+    assert [m["data"][0]["value"] for m in messages(slow.waiting[0])] == [2]
+    assert slow.waiting[-1] is quick.waiting[-1]
+
+
+async def test_who_asks_for_less_amid_the_writing_is_told_everything_once() -> None:
+    world = World()
+    world.hub = Hub(world.clock, 1000)
+    world.sessions = Sessions(world.hub, world.tables)
+    watching = [await world.watch() for _ in range(600)]
+    for mine, _ in watching:
+        await world.sessions.subscribe(mine, Wanted("b", Query("b"), 1000))
+    await world.tell(1)
+    for _, pipe in watching:
+        pipe.take()
+    world.tables.named["a"].put("p", 2)
+    world.clock.ms += 1000
+    await world.hub.tick(next(iter(world.hub.audiences.of)))
+    await asyncio.sleep(0)
+    assert 0 < sum(1 for _, pipe in watching if pipe.waiting) < len(watching)
+    for mine, _ in watching:
+        world.hub.unsubscribe(mine, "b")
+    assert world.hub.delivery.flushing
+    await world.hub.delivery.flushing
+    for _, pipe in watching:
+        assert [m["data"][0]["value"] for m in messages(pipe.take())] == [2]
+    await world.tell(3)
+    for _, pipe in watching:
+        assert [m["data"][0]["value"] for m in messages(pipe.take())] == [3]
+
+
+async def test_what_is_due_together_is_told_in_one_write(world: World) -> None:
+    mine, pipe = await world.watch("a")
+    for name in "bcd":
+        await world.sessions.subscribe(mine, Wanted(name, Query(name), 1000))
+    pipe.take()
+    for name in "abcd":
+        world.tables.named[name].put("p", 1)
+        world.tables.named[name].turns = 1 + ord(name) - ord("a")
+    world.clock.ms += 2000
+    world.hub._start_ticks()
+    await asyncio.wait(world.hub._ticks)
+    assert world.hub.delivery.flushing
+    await world.hub.delivery.flushing
+    (written,) = pipe.waiting
+    assert {message["id"] for message in messages(written)} == set("abcd")

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nowline.live import delivery
 from nowline.live.hub import Hub
 from nowline.live.session import Sessions
 from unit.live.viewers import (
@@ -107,7 +108,7 @@ class World:
 
     async def tick(self) -> None:
         self.clock.ms += 1000
-        watched = [channel for channel, readers in self.hub._watchers.items() if readers]
+        watched = [channel for channel, readers in self.hub.audiences.of.items() if readers]
         ticks = [asyncio.create_task(self.hub.tick(channel)) for channel in watched]
         await breathe(self.random.randrange(4))
         await asyncio.gather(*ticks)
@@ -133,7 +134,8 @@ class World:
             for task in opening:
                 task.result()
             await self.tick()
-            self.hub._mark_dirty(self.hub.readers)
+            for reader in self.hub.readers:
+                self.hub.delivery.tell_late(reader)
             await breathe(20)
             self.take_all()
         await self.pollers[0].poll(self.sessions)
@@ -150,10 +152,13 @@ async def breathe(times: int = 2) -> None:
 
 async def drive(steps: list[str], seed: int) -> None:
     world = World(seed)
-    for step in steps:
-        await world.step(step)
-    world.clock.ms += 2000
-    await world.settle()
+    with pytest.MonkeyPatch.context() as patch:
+        # With slices of one reader, everything may happen amid the writing.
+        patch.setattr(delivery, "_SLICE", world.random.choice((1, 2, 250)))
+        for step in steps:
+            await world.step(step)
+        world.clock.ms += 2000
+        await world.settle()
     for client in (*world.clients, *world.pollers):
         for name, held in client.held.items():
             assert held.knows
@@ -161,9 +166,10 @@ async def drive(steps: list[str], seed: int) -> None:
     for client in world.clients:
         client.leave(world.hub)
     assert not world.hub.readers
-    assert not any(world.hub._watchers.values())
+    assert not any(world.hub.audiences.of.values())
     await breathe(20)
     assert not world.hub._tasks
+    assert not world.hub._ticks
 
 
 @settings(deadline=None)

@@ -30,10 +30,10 @@ class World:
 
     async def tick(self) -> None:
         self.clock.ms += 1000
-        for channel in list(self.hub._watchers):
+        for channel in list(self.hub.audiences.of):
             await self.hub.tick(channel)
-        while self.hub._flushing is not None:
-            await self.hub._flushing
+        while self.hub.delivery.flushing is not None:
+            await self.hub.delivery.flushing
 
     async def subscribe(self, since: FrameId | None = None) -> Pipe:
         mine, pipe = reader(self.hub)

@@ -40,7 +40,10 @@ class Told:
 
 @dataclass
 class Table:
-    """A source: some cells, each with its value and the position at which it was set."""
+    """A source: some cells, each with its value and the position at which it was set.
+
+    It answers after some turns of the loop.
+    """
 
     cells: dict[str, tuple[int, int]] = field(default_factory=dict)
     position: int = 0
@@ -50,6 +53,7 @@ class Table:
     asked: int = 0
     newest_ms: int | None = None
     is_degraded: bool = False
+    turns: int = 1
 
     def put(self, cell: str, value: int) -> None:
         self.position += 1
@@ -76,7 +80,8 @@ class Table:
             if at > since
         ]
         position = self.position
-        await asyncio.sleep(0)
+        for _ in range(self.turns):
+            await asyncio.sleep(0)
         if self.broken:
             raise OSError("the store is gone")
         return Told(json.dumps(points, separators=(",", ":")).encode(), position, self.newest_ms)
