@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from bench import fanout_dashboard
 from bench.compiling import compiled
 from bench.fanout_servers import Limit, Nchan, NodeWs, Server, SocketIo, nowline, peer
 from bench.load_client import LoadClient
@@ -38,6 +39,7 @@ class Plan:
         runs: How many times all of it is done.
         interval: At which Nowline looks at its query.
         with_peers: Whether others are measured as well.
+        is_dashboard: Whether to measure a dashboard and ingest instead.
     """
 
     readers: int
@@ -46,10 +48,14 @@ class Plan:
     runs: int
     interval: str
     with_peers: bool
+    is_dashboard: bool
 
 
 def main() -> None:
     plan = _asked()
+    if plan.is_dashboard:
+        fanout_dashboard.measure(plan.readers, plan.seconds)
+        return
     with tempfile.TemporaryDirectory() as folder:
         client = compiled("fanout_client", Path(folder))
         runs = [_run(plan, client) for _ in range(plan.runs)]
@@ -82,6 +88,7 @@ def _asked() -> Plan:
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--interval", default="live", help="of Nowline's query (default live)")
     parser.add_argument("--quick", action="store_true", help="one run of five seconds each")
+    parser.add_argument("--dashboard", action="store_true", help="the whole product instead")
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--peers", action="store_true", help="measure other servers as well")
     which.add_argument("--alone", action="store_true", help="Nowline and the limit (the default)")
@@ -93,6 +100,7 @@ def _asked() -> Plan:
         1 if asked.quick else asked.runs,
         asked.interval,
         asked.peers,
+        asked.dashboard,
     )
 
 

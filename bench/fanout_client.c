@@ -1,6 +1,6 @@
 /* The readers of the fan-out measurement: thousands of connections on one epoll loop.
  *
- *   fanout_client PORT READERS STALLED PROTOCOL MARKER EVENT_MARKER TICK_MS OFFSET_MS REQUEST MESSAGES
+ *   fanout_client PORT READERS STALLED PROTOCOL READY MARKER EVENT TICK_MS OFFSET_MS REQUEST MESSAGES
  *
  * Connects to 127.0.0.1:PORT, sends the bytes of the file REQUEST on each connection and, once the
  * head of the answer is there, each line of the file MESSAGES as a WebSocket message. PROTOCOL is
@@ -9,11 +9,12 @@
  *
  * What follows MARKER in a message is when it was published: microseconds since 1970, or a time of
  * RFC 3339 in UTC. With a TICK_MS, the latency is that since the tick (OFFSET_MS after a multiple of
- * TICK_MS) on which it was due instead. What follows EVENT_MARKER, if that is not empty, is when
+ * TICK_MS) on which it was due instead. What follows EVENT, if that is not empty, is when
  * what it tells came to be, in microseconds.
  *
- * Writes one line of JSON when all are connected, one when each that reads has had a message, and
- * one for each `stop` on its standard input, of what came since the `start` before. Ends with it.
+ * Writes one line of JSON when all are connected, one when each that reads has had as many messages
+ * with READY in them as it sent (one at least), and one for each `stop` on its standard input, of
+ * what came since the `start` before. Ends with it.
  */
 
 #define _GNU_SOURCE
@@ -37,10 +38,10 @@ enum { IN_FLIGHT = 256, EVENTS = 512, BUFFER = 1 << 22, PATIENCE_MS = 60000, A_S
 
 typedef struct {
     int fd;
-    uint8_t is_connected, is_open, has_heard, is_stalled;
+    uint8_t is_connected, is_open, is_stalled;
     uint32_t kept;
     char *rest;
-    uint32_t frames;
+    uint32_t frames, heard;
 } Reader;
 
 typedef struct {
@@ -50,8 +51,9 @@ typedef struct {
 
 static Reader *readers;
 static int reader_count, stalled_count, opened, begun, heard, lost;
+static uint32_t subscription_count;
 static int is_websocket, poller, port;
-static const char *marker, *event_marker;
+static const char *ready_marker, *marker, *event_marker;
 static int64_t tick_us, offset_us;
 static char *request, *messages;
 static size_t request_size, messages_size;
@@ -113,9 +115,10 @@ static int64_t rfc3339(const char *text) {
     return known_us;
 }
 
-/* The time after a marker; 0 if the message has none. The buffer has room past its end. */
+/* The time after the last such marker; 0 if the message has none. The buffer has room past its end. */
 static int64_t time_after(const char *mark, const char *text, size_t size) {
-    const char *found = memmem(text, size, mark, strlen(mark));
+    const char *found = NULL, *next = text;
+    while ((next = memmem(next, (size_t)(text + size - next), mark, strlen(mark)))) found = next++;
     if (!found || (size_t)(text + size - found) < strlen(mark) + 8) return 0;
     found += strlen(mark);
     if (*found == '"') found++;
@@ -135,10 +138,9 @@ static void observe(Latencies *latencies, int64_t us) {
 static void take(Reader *reader, const char *text, size_t size, int64_t now) {
     int64_t at = time_after(marker, text, size);
     if (!at) return;
-    if (!reader->has_heard) {
-        reader->has_heard = 1;
+    if (memmem(text, size, ready_marker, strlen(ready_marker)) &&
+        ++reader->heard == subscription_count)
         heard++;
-    }
     if (!is_measuring) return;
     if (tick_us) at = (at - offset_us) / tick_us * tick_us + offset_us;
     observe(&published, now - at);
@@ -392,17 +394,20 @@ static void raise_limit(void) {
 }
 
 int main(int count, char **given) {
-    if (count != 11) fail("see the head of fanout_client.c for what to give");
+    if (count != 12) fail("see the head of fanout_client.c for what to give");
     port = atoi(given[1]);
     reader_count = atoi(given[2]);
     stalled_count = atoi(given[3]);
     is_websocket = !strcmp(given[4], "ws");
-    marker = given[5];
-    event_marker = given[6];
-    tick_us = atoll(given[7]) * 1000;
-    offset_us = atoll(given[8]) * 1000;
-    request = file(given[9], &request_size);
-    messages = file(given[10], &messages_size);
+    ready_marker = given[5];
+    marker = given[6];
+    event_marker = given[7];
+    tick_us = atoll(given[8]) * 1000;
+    offset_us = atoll(given[9]) * 1000;
+    request = file(given[10], &request_size);
+    messages = file(given[11], &messages_size);
+    for (size_t i = 0; i < messages_size; i++) subscription_count += messages[i] == '\n';
+    if (!subscription_count) subscription_count = 1;
     readers = checked(calloc((size_t)reader_count, sizeof *readers));
     setlinebuf(stdout);
     raise_limit();

@@ -117,6 +117,9 @@ class Nowline(Server):
     Args:
         running: It.
         interval: How often the query is looked at.
+
+    Attributes:
+        key: An API key that may read.
     """
 
     name = "Nowline"
@@ -124,7 +127,7 @@ class Nowline(Server):
     def __init__(self, running: Product, interval: str) -> None:
         self._running = running
         self._interval = interval
-        self._key = running.reader_key()
+        self.key = running.reader_key()
         headers = {"authorization": f"Bearer {INGEST_KEY}"}
         self._client = httpx.Client(base_url=running.url, headers=headers)
         self.publish()
@@ -143,7 +146,7 @@ class Nowline(Server):
             "time_range": {"last": "1m"},
         }
         asked = {"type": "subscribe", "id": "w", "query": query, "interval": self._interval}
-        bearer = f"\nAuthorization: Bearer {self._key}"
+        bearer = f"\nAuthorization: Bearer {self.key}"
         if protocol == WEBSOCKET:
             head = f"GET /ws/analytics HTTP/1.1\n{_OPENING}{bearer}"
         else:

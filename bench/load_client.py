@@ -28,6 +28,7 @@ class Wanted:
         messages: What is sent on each WebSocket after the handshake.
         marker: Comes before the time at which a message was published.
         event_marker: Comes before the time of what it tells, if it says that.
+        ready_marker: Is in the messages that show that all is there, one for each of `messages`.
         tick_ms: Latency is that since a tick; see `fanout_client.c`.
         tick_offset_ms: When ticks come, after a multiple of `tick_ms`.
     """
@@ -38,6 +39,7 @@ class Wanted:
     messages: Sequence[str] = ()
     marker: str = '"at":'
     event_marker: str = ""
+    ready_marker: str = ""
     tick_ms: int = 0
     tick_offset_ms: int = 0
 
@@ -61,7 +63,7 @@ class LoadClient:
         request.write_bytes(head.encode())
         messages.write_text("".join(f"{each}\n" for each in wanted.messages))
         numbers = [wanted.port, readers, stalled]
-        markers = [wanted.protocol, wanted.marker, wanted.event_marker]
+        markers = [wanted.protocol, wanted.ready_marker, wanted.marker, wanted.event_marker]
         tick = [wanted.tick_ms, wanted.tick_offset_ms]
         command = [program, *numbers, *markers, *tick, request, messages]
         with on(LOAD):
