@@ -89,10 +89,13 @@ static size_t message(char *framed) {
 }
 
 static void publish(void) {
-    static char line[64], framed[3 * MOST];
-    if (read(0, line, sizeof line) <= 0) exit(0);
-    size_t size = message(framed);
-    for (int i = 0; i < open_count; i++) send(open_fds[i], framed, size, MSG_NOSIGNAL);
+    static char lines[64], framed[3 * MOST];
+    ssize_t count = read(0, lines, sizeof lines);
+    if (count <= 0) exit(0);
+    while (count--) {
+        size_t size = message(framed);
+        for (int i = 0; i < open_count; i++) send(open_fds[i], framed, size, MSG_NOSIGNAL);
+    }
 }
 
 int main(int count, char **given) {

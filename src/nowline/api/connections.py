@@ -22,6 +22,7 @@ from nowline.live import commands
 from nowline.live.hub import Hub
 from nowline.live.reader import DeflatedWebSocketWire, Reader, WebSocketWire, Wire
 from nowline.live.transport import TransportWriter
+from nowline.live.turns import Turns
 from nowline.live.websocket_asgi import DEFLATE
 from nowline.model.user import Principal
 
@@ -29,6 +30,8 @@ STREAM = {"action": Action.READ, "stream": True, "direct": True}
 """The options of a route that admits its callers by itself."""
 # A reader that takes nothing would not take the last message either.
 _FAREWELL_S = 1.0
+# Connections and subscriptions that begin in one round of the loop: a millisecond or two of work.
+_AT_ONCE = 8
 _PLAIN, _DEFLATED = WebSocketWire(), DeflatedWebSocketWire()
 
 
@@ -54,12 +57,16 @@ class Sockets:
         hub: Counts readers, sends heartbeats, says when one has to go.
         auth: Knows who connects.
         clock: For the time in pongs.
+
+    Attributes:
+        turns: For whatever a viewer begins: after a restart all of them come at once.
     """
 
     def __init__(self, hub: Hub, auth: Auth, clock: Clock) -> None:
         self._hub = hub
         self._auth = auth
         self._clock = clock
+        self.turns = Turns(_AT_ONCE)
 
     async def serve(
         self,
@@ -82,6 +89,7 @@ class Sockets:
             await refuse(scope, send, upgrade)
             return
         await receive()
+        await self.turns.take()
         try:
             principal = await admit_stream(scope, self._auth)
             conversation = await opening()

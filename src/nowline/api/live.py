@@ -72,6 +72,7 @@ class Live:
     async def stream(self, scope: Scope, receive: Receive, send: Send) -> None:
         """`GET /api/dashboard/stream`."""
         hub = self.sessions.hub
+        await self._sockets.turns.take()
         try:
             _check_streamable(scope)
             principal = await admit_stream(scope, self._auth)
@@ -147,6 +148,7 @@ class Live:
         try:
             for want in commands.wanted(command):
                 name = want.name
+                await self._sockets.turns.take()
                 await self.sessions.subscribe(reader, want)
         except NowlineError as error:
             self._sockets.complain(reader, error, name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -102,14 +102,14 @@ class Hub:
 
     # Subscriptions
 
-    def channel(self, key: str, source: Source, interval_ms: int) -> Channel:
+    def channel(self, key: str, make: Callable[[], Source], interval_ms: int) -> Channel:
         """The one channel of this key; whom it had is gone too long to resume after a while."""
         known = self._channels.get(key)
         if known is not None and self._is_idle(known):
             self._drop(known)
             known = None
         if known is None:
-            known = Channel(key, source, interval_ms, self.sequence, self._clock)
+            known = Channel(key, make(), interval_ms, self.sequence, self._clock)
             self._channels[key] = known
             self.audiences.of[known] = Audience()
         known.used_ms = self._clock.now_ms()

@@ -21,15 +21,15 @@ from nowline.model.query import Query
 class Sources(Protocol):
     """Where channels come from."""
 
-    def metric(self, query: Query, interval_ms: int) -> tuple[str, Source]:
-        """The key that equal queries share, and what answers them.
+    def metric(self, query: Query, interval_ms: int) -> tuple[str, Callable[[], Source]]:
+        """The key that equal queries share, and what makes the one that answers them.
 
         Raises:
-            NowlineError: INVALID or UNPROCESSABLE.
+            NowlineError: INVALID or UNPROCESSABLE, here or when it is made.
         """
         ...
 
-    def catalogue(self) -> tuple[str, Source]:
+    def catalogue(self) -> tuple[str, Callable[[], Source]]:
         """The same for the list of metrics."""
         ...
 
@@ -155,10 +155,10 @@ class Sessions:
 
     def _channel(self, wanted: Wanted) -> Channel:
         if wanted.query is None:
-            key, source = self._sources.catalogue()
+            key, make = self._sources.catalogue()
         else:
-            key, source = self._sources.metric(wanted.query, wanted.interval_ms)
-        return self.hub.channel(f"{wanted.interval_ms} {key}", source, wanted.interval_ms)
+            key, make = self._sources.metric(wanted.query, wanted.interval_ms)
+        return self.hub.channel(f"{wanted.interval_ms} {key}", make, wanted.interval_ms)
 
     def _resumable(self, text: str | None, watched: str) -> StreamId | None:
         """The id, if it is of this server run and of the same channels."""

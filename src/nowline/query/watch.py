@@ -153,6 +153,11 @@ class MetricWatch:
         self._open: tuple[int, int] | None = None
 
     @property
+    def start(self) -> int:
+        """Where the range began when this was made, epoch milliseconds."""
+        return self._plan.start
+
+    @property
     def position(self) -> int:
         """Where the history is now."""
         return self._history.position

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import msgspec
 
@@ -25,35 +27,44 @@ class Watches:
         self._stored = stored
         self._clock = clock
 
-    def metric(self, query: Query, interval_ms: int) -> tuple[str, MetricWatch]:
-        """The key of a query that is refreshed at this interval, and what answers it.
+    def metric(self, query: Query, interval_ms: int) -> tuple[str, Callable[[], MetricWatch]]:
+        """The key of a query that is refreshed at this interval, and how to watch it.
 
-        Unless the query says otherwise, its buckets are as wide as the interval, or wider where
-        there would be more than `max_points` of them. `fill` and `compare` mean nothing here.
+        Who finds something of that key need not plan the query again, which is most of the work
+        when many come at once: queries of one key are refused or taken together.
 
         Raises:
-            NowlineError: INVALID or UNPROCESSABLE, as for any query.
+            NowlineError: INVALID or UNPROCESSABLE, as for any query: from here, or when it is
+                watched.
         """
         now = self._clock.now_ms()
         reach = reach_ms(query.time_range, now, _DEFAULT_REACH)
-        moves = query.time_range.start is None
-        ranged = query
-        if moves:
+        if query.time_range.start is None:
             span = TimeRange(start=now - reach, end=now)
-            ranged = msgspec.structs.replace(query, time_range=span)
-        # A frame has points of one range only, and those that something happened to.
-        planned = self._engine.plan(msgspec.structs.replace(ranged, fill=Fill.NONE, compare=None))
+            moving = msgspec.structs.replace(query, time_range=span)
+            watch = partial(self._watch, moving, interval_ms, moves=True)
+            return _key(query, ("last", reach)), watch
+        standing = self._watch(query, interval_ms, moves=False)
+        return _key(query, ("from", standing.start)), lambda: standing
+
+    def _watch(self, query: Query, interval_ms: int, *, moves: bool) -> MetricWatch:
+        """Unless the query says otherwise, its buckets are as wide as the interval.
+
+        They are wider where there would be more than `max_points` of them. `fill` and `compare`
+        mean nothing here: a frame has points of one range only, and those that something
+        happened to.
+        """
+        planned = self._engine.plan(msgspec.structs.replace(query, fill=Fill.NONE, compare=None))
         if query.interval == "auto":
             narrowest = max(SECOND_MS, interval_ms // SECOND_MS * SECOND_MS)
             planned = replace(planned, width_ms=max(planned.width_ms, narrowest))
-        watch = MetricWatch(
+        return MetricWatch(
             planned, self._engine, self._history, self._stored, self._clock, moves=moves
         )
-        return _key(query, ("last", reach) if moves else ("from", planned.start)), watch
 
-    def catalogue(self) -> tuple[str, CatalogueWatch]:
+    def catalogue(self) -> tuple[str, Callable[[], CatalogueWatch]]:
         """The same for the list of metrics."""
-        return "catalogue", CatalogueWatch(self._engine.catalogue)
+        return "catalogue", partial(CatalogueWatch, self._engine.catalogue)
 
 
 def _key(query: Query, reach: tuple[str, int]) -> str:

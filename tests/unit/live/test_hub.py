@@ -191,7 +191,7 @@ async def test_after_unsubscribing_nothing_is_told_or_evaluated(world: World) ->
 
 
 async def test_a_failed_subscription_is_not_watched(world: World) -> None:
-    world.tables.metric(Query("a"), 1000)[1].broken = True
+    world.tables.table("a").broken = True
     mine, _ = reader(world.hub)
     with pytest.raises(OSError, match="gone"):
         await world.sessions.subscribe(mine, Wanted("a", Query("a"), 1000))

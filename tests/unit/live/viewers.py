@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from nowline.errors import NowlineError
@@ -93,12 +94,15 @@ class Tables:
     def __init__(self) -> None:
         self.named: dict[str, Table] = {}
 
-    def metric(self, query: Query, interval_ms: int) -> tuple[str, Table]:
+    def metric(self, query: Query, interval_ms: int) -> tuple[str, Callable[[], Table]]:
         del interval_ms
-        return query.metric_name, self.named.setdefault(query.metric_name, Table())
+        return query.metric_name, partial(self.table, query.metric_name)
 
-    def catalogue(self) -> tuple[str, Table]:
-        return "catalogue", self.named.setdefault("", Table())
+    def catalogue(self) -> tuple[str, Callable[[], Table]]:
+        return "catalogue", partial(self.table, "")
+
+    def table(self, name: str) -> Table:
+        return self.named.setdefault(name, Table())
 
 
 class Pipe:

@@ -79,7 +79,7 @@ class World:
         self.windows.resume()
 
     def watch(self, interval_ms: int = 1000, **more: object) -> MetricWatch:
-        return self.watches.metric(asked(**more), interval_ms)[1]
+        return self.watches.metric(asked(**more), interval_ms)[1]()
 
 
 def asked(**more: object) -> Query:
@@ -303,7 +303,7 @@ async def test_merged_updates_keep_the_newest_of_each_point(world: World) -> Non
 
 
 async def test_the_catalogue_tells_new_and_changed_metrics(world: World) -> None:
-    _, watch = world.watches.catalogue()
+    watch = world.watches.catalogue()[1]()
     before = (await watch.snapshot()).position
     world.put(NOW, 1, host="a")
     first = await watch.changes(before)
@@ -345,3 +345,10 @@ async def test_nothing_is_missed_while_the_windows_fail_and_are_built_anew(world
     await hear()
     assert list(held.values()) == [1, 2, 28]
     assert held == {at: value for at, value, _ in told(await watch.snapshot())}
+
+
+async def test_a_moving_question_is_planned_no_sooner_than_it_is_watched(world: World) -> None:
+    key, make = world.watches.metric(asked(interval="soon"), 1000)
+    assert key != world.watches.metric(asked(), 1000)[0]
+    with pytest.raises(NowlineError, match="soon"):
+        make()
