@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from bench.cores import LOAD, on
 
-_PATIENCE_S = 120
+_PATIENCE_S = 300
 
 
 @dataclass(frozen=True, slots=True)

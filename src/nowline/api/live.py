@@ -148,7 +148,7 @@ class Live:
         try:
             for want in commands.wanted(command):
                 name = want.name
-                await self._sockets.turns.take()
+                await self._sockets.turns.take(has_begun=bool(reader.subscriptions))
                 await self.sessions.subscribe(reader, want)
         except NowlineError as error:
             self._sockets.complain(reader, error, name)

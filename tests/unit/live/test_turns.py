@@ -5,8 +5,8 @@ import asyncio
 from nowline.live.turns import Turns
 
 
-async def begin(turns: Turns, began: list[int], number: int) -> None:
-    await turns.take()
+async def begin(turns: Turns, began: list[int], number: int, *, has_begun: bool = False) -> None:
+    await turns.take(has_begun=has_begun)
     began.append(number)
 
 
@@ -40,3 +40,16 @@ async def test_nothing_runs_on_when_nobody_comes() -> None:
     assert not turns.is_counting
     await turns.take()
     assert turns.is_counting
+
+
+async def test_who_has_begun_goes_first_but_for_one_newcomer_in_four() -> None:
+    turns, began = Turns(4), list[int]()
+    tasks = [asyncio.create_task(turns.take()) for _ in range(4)]
+    tasks += [asyncio.create_task(begin(turns, began, number)) for number in range(4)]
+    tasks += [
+        asyncio.create_task(begin(turns, began, number, has_begun=True)) for number in range(10, 18)
+    ]
+    await asyncio.gather(*tasks)
+    assert [number >= 10 for number in began[:8]].count(True) == 6
+    assert [number for number in began if number < 10] == [0, 1, 2, 3]
+    assert [number for number in began if number >= 10] == list(range(10, 18))
