@@ -75,11 +75,13 @@ class LogReaders:
         await flow.worker.catch_up()
         return flow
 
-    async def take_in(self, *times: int, name: str = "m") -> None:
+    async def take_in(
+        self, *times: int, name: str = "m", kind: MetricType = MetricType.GAUGE
+    ) -> None:
         rows = len(times)
         batch = Batch(
             [SeriesKey.of(name, {}).encode()],
-            [MetricType.GAUGE],
+            [kind],
             np.zeros(rows, np.uint32),
             np.array(times, np.int64),
             np.arange(rows, dtype=np.float64),

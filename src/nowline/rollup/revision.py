@@ -30,6 +30,11 @@ def where(rows: Rows, chosen: Mask) -> Rows:
     return Rows(rows.series[chosen], rows.time[chosen], rows.value[chosen])
 
 
+def since(rows: Rows, first: int) -> Rows:
+    """The rows from that one on."""
+    return Rows(rows.series[first:], rows.time[first:], rows.value[first:])
+
+
 def concatenate(*parts: Rows) -> Rows:
     """The rows of all parts, one after the other."""
     return Rows(

@@ -16,7 +16,7 @@ from nowline.clock import Clock
 from nowline.model.query import MINUTE_MS, SECOND_MS
 from nowline.rollup.increases import Increases
 from nowline.rollup.intake import Fault, take_in
-from nowline.rollup.revision import concatenate, empty
+from nowline.rollup.revision import concatenate, empty, since
 from nowline.rollup.window import Windows
 from nowline.store.base import Append, Rows, Store
 from nowline.store.catalogue import Catalogue, Metric, NewSeries
@@ -270,7 +270,10 @@ class StoreWriter:
         self._durable = await self._store.append(self._complete)
         self.offset = gathered.offset
         self._catalogue.count_overflow(gathered.rows.series)
-        if not self._windows.is_whole:
+        if self._windows.is_whole:
+            increases = since(self._complete.rows, len(gathered.rows.time))
+            self._windows.revise(increases, self.offset)
+        else:
             self._windows.pass_over(self._complete.rows, self._received_ms, self.offset)
         self._gathered = self._complete = None
         self._refused.clear()

@@ -15,7 +15,7 @@ from nowline.model.grouping import fold
 from nowline.model.partials import Floats, Ints, Partials
 from nowline.model.query import SECOND_MS
 from nowline.rollup.cells import Cells
-from nowline.rollup.revision import concatenate, empty
+from nowline.rollup.revision import concatenate, empty, where
 from nowline.store.base import Rows
 from nowline.store.catalogue import Selection
 
@@ -212,15 +212,28 @@ class Windows:
             received_ms: When the newest of them came in.
             offset: The log's offset up to which the store has everything.
         """
-        cells = np.unique((rows.series << _SERIES_SHIFT) + rows.time // SECOND_MS)
-        series = cells >> _SERIES_SHIFT
-        second = (cells - (series << _SERIES_SHIFT)) * SECOND_MS
-        self.position += 1
-        self._changes.append(Change(self.position, series, second, received_ms, offset))
-        late = np.unique(series[second < self._settled])
+        change = self._change(rows, received_ms, offset)
+        late = np.unique(change.series[change.second < self._settled])
         if len(late):
             self._tell(late)
         self._pay(offset)
+
+    def revise(self, increases: Rows, offset: int) -> None:
+        """Tell of increases from before the windows that the store has taken in.
+
+        Whoever folded their samples did not know all that is around them: some of it was on its way
+        to the store.
+
+        Args:
+            increases: Rows of companions.
+            offset: The log's offset up to which the store has everything.
+        """
+        late = where(increases, increases.time < self.start)
+        if len(late.time):
+            folded = (each for each in reversed(self._changes) if each.offset <= offset)
+            received_ms = next((each.received_ms for each in folded), 0)
+            # Changes are in the order of the log: this one stands behind what is on its way.
+            self._tell(np.unique(self._change(late, received_ms, self.offset).series))
 
     def start_again(self, start: int, offset: int) -> None:
         """Hold rows again, from none on; `resume` says when it is all of them.
@@ -288,6 +301,16 @@ class Windows:
             self._changes.clear()
             self.position += 1
             self._forgotten = self.position
+
+    def _change(self, rows: Rows, received_ms: int, offset: int) -> Change:
+        """Note which cells these rows of the store touched."""
+        cells = np.unique((rows.series << _SERIES_SHIFT) + rows.time // SECOND_MS)
+        series = cells >> _SERIES_SHIFT
+        second = (cells - (series << _SERIES_SHIFT)) * SECOND_MS
+        self.position += 1
+        change = Change(self.position, series, second, received_ms, offset)
+        self._changes.append(change)
+        return change
 
     def _tell_late(self, late: _Late) -> None:
         if len(late.series):

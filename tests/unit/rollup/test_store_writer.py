@@ -241,6 +241,34 @@ async def test_increases_are_those_of_what_is_stored(flow: LogReaders) -> None:
     assert found.value.sum() == expected.value.sum() == 19
 
 
+async def test_what_late_totals_change_is_told_although_they_were_on_their_way_to_the_store(
+    flow: LogReaders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await flow.take_in(NOW - 20 * MINUTE_MS, NOW, kind=MetricType.CUMULATIVE)
+    await flow.write()
+    # The store gets one batch after the other, and both are folded before it has either.
+    monkeypatch.setattr(store_writer, "_MOST_ROWS", 1)
+    later, earlier = NOW - 30 * MINUTE_MS, NOW - 31 * MINUTE_MS
+    for at in (later, earlier):
+        await flow.take_in(at, kind=MetricType.CUMULATIVE)
+        await flow.worker.catch_up()
+    folded = flow.windows.position
+    late: list[int] = []
+    flow.windows.on_late(lambda series: late.extend(series.tolist()))
+    await flow.writer.flush()
+    told = flow.windows.changes_since(folded)
+    assert told is not None
+    (companion,) = flow.catalogue.select("m", {}, [], increases=True).series.tolist()
+    cells = {
+        cell
+        for change in told
+        for cell in zip(change.series.tolist(), change.second.tolist(), strict=True)
+    }
+    assert (companion, later) in cells
+    assert {change.offset for change in told} == {flow.writer.offset}
+    assert companion in late
+
+
 @pytest.mark.usefixtures("at_once")
 @pytest.mark.parametrize("fault", ["is_full", "is_broken"])
 async def test_a_store_that_is_down_makes_no_dead_letters(flow: LogReaders, fault: str) -> None:
