@@ -1,8 +1,10 @@
 """Kill the server, and the Redis of its log, at random moments under load, and count.
 
-`python -m bench.chaos [--rounds N] [--redis-rounds N] [--seed N]`: what was acknowledged must be
-there, once; what was refused with a 503 is sent again until it is acknowledged; of what nobody
-answered, all or nothing may be there. It exits with 1 if that does not hold.
+`python -m bench.chaos [--rounds N] [--redis-rounds N] [--live N] [--seed N]`: what was acknowledged
+must be there, once; what was refused with a 503 is sent again until it is acknowledged; of what
+nobody answered, all or nothing may be there. In the rounds of `--live`, viewers lose their
+connections meanwhile (`bench.live_chaos`): what they hold must be what there is. It exits with 1 if
+any of that does not hold.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from typing import Any
 
 import httpx
 
+from bench.live_chaos import live
 from bench.product import INGEST_KEY, Product
 from bench.redis_process import RedisProcess
 
@@ -75,14 +78,23 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.chaos", description=__doc__)
     parser.add_argument("--rounds", type=int, default=200, help="of killing the server")
     parser.add_argument("--redis-rounds", type=int, default=50, help="of killing Redis")
+    parser.add_argument("--live", type=int, default=40, help="of viewers that come and go")
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
+    if asked.live and not _live(asked.live, asked.seed):
+        return 1
     counted = []
     if asked.rounds:
         counted.append(_embedded(asked.rounds, random.Random(asked.seed)))
     if asked.redis_rounds:
         counted.append(_redis(asked.redis_rounds, random.Random(asked.seed)))
     return 0 if all(counts.is_well for counts in counted) else 1
+
+
+def _live(rounds: int, seed: int) -> bool:
+    """Viewers that come and go; whether each held what there is."""
+    with tempfile.TemporaryDirectory() as folder:
+        return live(rounds, seed, Path(folder))
 
 
 def _embedded(rounds: int, chance: random.Random) -> Counts:

@@ -12,7 +12,17 @@ ROOT = Path(__file__).parents[2]
 
 def test_a_few_rounds_lose_nothing_and_count_nothing_twice() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "bench.chaos", "--rounds", "3", "--redis-rounds", "4"],
+        [
+            sys.executable,
+            "-m",
+            "bench.chaos",
+            "--live",
+            "0",
+            "--rounds",
+            "3",
+            "--redis-rounds",
+            "4",
+        ],
         cwd=ROOT,
         capture_output=True,
         text=True,
