@@ -20,6 +20,7 @@ from nowline.config import (
     signing_key,
 )
 from nowline.config.values import mask_password
+from nowline.live.pace import ViewerLimits
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,6 +59,9 @@ def test_defaults_are_the_documented_ones(tmp_path: Path) -> None:
     assert settings.ingest_memory == 256 << 20
     assert settings.ingest_body == 16 << 20
     assert settings.ingest_unpacked == 128 << 20
+    assert settings.live_connections == 20_000
+    viewers = ViewerLimits(settings.live_subscriptions, settings.live_messages_per_s)
+    assert viewers == ViewerLimits()
     assert (settings.max_series_per_metric, settings.max_series) == (10_000, 1_000_000)
     assert settings.retention == {
         "raw": timedelta(days=30),

@@ -20,6 +20,7 @@ from nowline.clock import Clock, rfc3339
 from nowline.errors import Code, NowlineError
 from nowline.live import commands
 from nowline.live.hub import Hub
+from nowline.live.pace import Pace, ViewerLimits
 from nowline.live.reader import DeflatedWebSocketWire, Reader, WebSocketWire, Wire
 from nowline.live.transport import TransportWriter
 from nowline.live.turns import Turns
@@ -32,6 +33,8 @@ STREAM = {"action": Action.READ, "stream": True, "direct": True}
 _FAREWELL_S = 1.0
 # Connections and subscriptions that begin in one round of the loop: a millisecond or two of work.
 _AT_ONCE = 8
+# Policy violation (RFC 6455, section 7.4.1).
+_FLOOD = 1008
 _PLAIN, _DEFLATED = WebSocketWire(), DeflatedWebSocketWire()
 
 
@@ -57,16 +60,20 @@ class Sockets:
         hub: Counts readers, sends heartbeats, says when one has to go.
         auth: Knows who connects.
         clock: For the time in pongs.
+        limits: What each connection may ask for.
 
     Attributes:
         turns: For whatever a viewer begins: after a restart all of them come at once.
     """
 
-    def __init__(self, hub: Hub, auth: Auth, clock: Clock) -> None:
+    def __init__(
+        self, hub: Hub, auth: Auth, clock: Clock, limits: ViewerLimits | None = None
+    ) -> None:
         self._hub = hub
         self._auth = auth
         self._clock = clock
         self.turns = Turns(_AT_ONCE)
+        self._limits = limits or ViewerLimits()
 
     async def serve(
         self,
@@ -108,7 +115,7 @@ class Sockets:
             code = 1012 if self._hub.is_closed else 1013
             await send({"type": "websocket.close", "code": code, "reason": error.detail})
             return
-        viewer = _Viewer(self._hub, reader, conversation)
+        viewer = _Viewer(self, self._hub, reader, conversation)
         handed: Any = {"type": "nowline.hand_over", "listener": viewer}
         try:
             if conversation.begin is not None:
@@ -117,6 +124,19 @@ class Sockets:
         except BaseException:
             viewer.left()
             raise
+
+    def lets_pass(self, reader: Reader, pace: Pace, message: str | bytes) -> bool:
+        """Whether a message may be answered: who sends too many is told, and then sent away."""
+        now_s = asyncio.get_running_loop().time()
+        if pace.take(self._limits.messages_per_s, now_s):
+            return True
+        if pace.is_flood:
+            reader.close(_FLOOD, "too many messages")
+        else:
+            rate = self._limits.messages_per_s
+            detail = f"These are too many messages: {rate} a second are answered."
+            self.complain(reader, NowlineError(Code.LIMITED, detail), commands.name_of(message))
+        return False
 
     async def answer_ping(self, reader: Reader, text: str | bytes) -> None:
         """Heed a client that has nothing to ask for."""
@@ -144,17 +164,22 @@ class _Viewer:
         closing: See `Reader`.
     """
 
-    __slots__ = ("_conversation", "_hub", "_reader", "closing")
+    __slots__ = ("_conversation", "_hub", "_pace", "_reader", "_sockets", "closing")
 
-    def __init__(self, hub: Hub, reader: Reader, conversation: Conversation) -> None:
+    def __init__(
+        self, sockets: Sockets, hub: Hub, reader: Reader, conversation: Conversation
+    ) -> None:
+        self._sockets = sockets
         self._hub = hub
+        self._pace = Pace()
         self._reader = reader
         self._conversation = conversation
         self.closing = reader.closing
 
     async def hear(self, message: str | bytes) -> None:
         """Answer a message, no faster than the viewer reads the answers."""
-        await self._conversation.hear(self._reader, message)
+        if self._sockets.lets_pass(self._reader, self._pace, message):
+            await self._conversation.hear(self._reader, message)
         await self._reader.room()
 
     def left(self) -> None:

@@ -85,7 +85,7 @@ class Flow:
         shared = open_shared(settings, bus)
         engine = Engine(catalogue, store, windows, clock, kept(settings), shared=shared)
         windows.on_late(engine.revise)
-        hub = Hub(clock, capacity.most_readers())
+        hub = Hub(clock, capacity.most_readers(settings.live_connections))
         worker.on_fold(hub.news)
         keep_ms = ms(max(settings.retention.values()))
         ingest = Ingest(bus, catalogue, clock, keep_ms)
@@ -108,7 +108,12 @@ class Flow:
             upkeep=Upkeep(store, clock),
             engine=engine,
             hub=hub,
-            sessions=Sessions(hub, Watches(engine, windows, writer, clock), worker.caught_up),
+            sessions=Sessions(
+                hub,
+                Watches(engine, windows, writer, clock),
+                settings.live_subscriptions,
+                worker.caught_up,
+            ),
             shared=shared,
         )
 

@@ -19,6 +19,7 @@ from nowline.collect.requests import RequestStats
 from nowline.dashboards.service import Dashboards
 from nowline.ingest.protobuf import ProtobufDecoders
 from nowline.live.kpis import KpiUpdates
+from nowline.live.pace import ViewerLimits
 from nowline.query.configurations import Configurations
 from nowline.query.kpi import Kpis
 from nowline.rollup.dead_letters import DeadLetters
@@ -33,12 +34,13 @@ def services(  # noqa: PLR0913, PLR0917 - all that routes work with
     auth: Auth,
     clock: Clock,
     requests: RequestStats,
+    viewers: ViewerLimits,
 ) -> http.Services:
     """The parts by the names that routes ask for them by."""
     configurations = Configurations(documents, clock)
     kpis = Kpis(configurations, flow.engine, clock)
     updates = KpiUpdates(kpis, clock, error_message)
-    sockets = Sockets(flow.hub, auth, clock)
+    sockets = Sockets(flow.hub, auth, clock, viewers)
     templates = dashboard_templates.load()
     watched = {name: dashboard_templates.wanted(template) for name, template in templates.items()}
     return http.Services(

@@ -37,6 +37,7 @@ from nowline.errors import NowlineError
 from nowline.ingest.service import Ingest
 from nowline.live import transport
 from nowline.live.hub import Hub
+from nowline.live.pace import ViewerLimits
 from nowline.lock import DirectoryLock
 from nowline.rollup.store_writer import STORE_GROUP
 from nowline.store.documents import Documents
@@ -96,9 +97,10 @@ async def _running(settings: Settings, clock: Clock) -> AsyncIterator[Served]:
         flow = await Flow.open(bus, store, clock, settings)
         acts = await Acts.open(flow, events, clock, settings)
         requests = RequestStats()
+        viewers = ViewerLimits(settings.live_subscriptions, settings.live_messages_per_s)
         sources = Sources.of(settings.data_dir, settings.store_path)
         backups = Backups(store, documents, sources, clock)
-        given = services(flow, acts, documents, backups, auth, clock, requests)
+        given = services(flow, acts, documents, backups, auth, clock, requests, viewers)
         app = http.application(given)
         auth.on_revoked(flow.hub.revoke)
         if flow.shared is not None:

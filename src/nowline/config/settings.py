@@ -77,6 +77,9 @@ class Settings:
     ingest_memory: int
     ingest_body: int
     ingest_unpacked: int
+    live_connections: int
+    live_subscriptions: int
+    live_messages_per_s: int
     statsd_port: int | None
     webhook_allow: tuple[values.Network, ...]
     origins: Mapping[str, str] = field(repr=False)
@@ -234,6 +237,9 @@ def _typed(read: _Reader) -> Settings:
         ingest_memory=read.required("ingest_memory", values.parse_count),
         ingest_body=read.required("ingest_body", values.parse_count),
         ingest_unpacked=read.required("ingest_unpacked", values.parse_count),
+        live_connections=read.required("live_connections", values.parse_count),
+        live_subscriptions=read.required("live_subscriptions", values.parse_count),
+        live_messages_per_s=read.required("live_messages_per_s", values.parse_count),
         statsd_port=read.optional("statsd_port", values.parse_port),
         webhook_allow=read.required("webhook_allow", values.parse_networks),
         origins=read.origins(),

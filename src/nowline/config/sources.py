@@ -36,6 +36,9 @@ DEFAULTS: Final[Mapping[str, str | None]] = MappingProxyType(
         "ingest_memory": "268435456",
         "ingest_body": "16777216",
         "ingest_unpacked": "134217728",
+        "live_connections": "20000",
+        "live_subscriptions": "200",
+        "live_messages_per_s": "50",
         "statsd_port": None,
         "webhook_allow": "",
     }

@@ -203,6 +203,11 @@ class Channel:
             self._picture = asyncio.create_task(self._take_picture(self.id, self._sequence.newest))
         return self._picture
 
+    def let_go(self) -> None:
+        """Forget a picture that is not shared any more: it may be large, and nobody may watch."""
+        if self._picture is not None and self._picture.done() and not self._is_fresh(self._picture):
+            self._picture = None
+
     async def _take_picture(self, frame_id: FrameId, sequence: int) -> Frame:
         news = await self._source.snapshot()
         return replace(self._frame("snapshot", news, sequence), id=frame_id)

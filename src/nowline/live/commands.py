@@ -23,7 +23,6 @@ INTERVALS_MS = {
     "1h": 3_600_000,
     "1d": 86_400_000,
 }
-MOST_SUBSCRIPTIONS = 200
 _MOST_NAME = 255
 # A refusal quotes what was sent, but not all of it.
 _MOST_DETAIL = 300

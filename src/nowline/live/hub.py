@@ -266,6 +266,7 @@ class Hub:
         for reader in list(self.readers):
             self._look_after(reader, beat)
         for channel in list(self._channels.values()):
+            channel.let_go()
             if self._is_idle(channel):
                 self._drop(channel)
 

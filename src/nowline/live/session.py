@@ -11,9 +11,10 @@ import msgspec
 
 from nowline.errors import invalid
 from nowline.live.channel import Channel, Source
-from nowline.live.commands import MOST_SUBSCRIPTIONS, Wanted, fingerprint
+from nowline.live.commands import Wanted, fingerprint
 from nowline.live.frames import Frame, FrameId, StreamId
 from nowline.live.hub import Hub
+from nowline.live.pace import ViewerLimits
 from nowline.live.reader import Reader, Subscription
 from nowline.model.query import Query
 
@@ -44,6 +45,7 @@ class Sessions:
     Args:
         hub: Writes to them.
         sources: Where channels come from.
+        most_subscriptions: How many a connection may have.
         caught_up: Returns when what was acknowledged before is to be seen.
     """
 
@@ -51,9 +53,11 @@ class Sessions:
         self,
         hub: Hub,
         sources: Sources,
+        most_subscriptions: int | None = None,
         caught_up: Callable[[], Awaitable[None]] = _at_once,
     ) -> None:
         self.hub = hub
+        self._most_subscriptions = most_subscriptions or ViewerLimits().subscriptions
         self._sources = sources
         self._caught_up = caught_up
 
@@ -63,14 +67,14 @@ class Sessions:
         Raises:
             NowlineError: INVALID with the field at fault, or UNPROCESSABLE.
         """
-        _limit(len(wanted))
+        self._limit(len(wanted))
         for want in wanted:
             self._channel(want)
 
     async def subscribe(self, reader: Reader, wanted: Wanted) -> None:
         """Add one channel to a WebSocket's: continue after `since`, or begin with a picture."""
         if wanted.name not in reader.subscriptions:
-            _limit(len(reader.subscriptions) + 1)
+            self._limit(len(reader.subscriptions) + 1)
         await reader.room()
         await self._caught_up()
         channel = self._channel(wanted)
@@ -153,6 +157,12 @@ class Sessions:
             since[subscription] = frame.id
         return since
 
+    def _limit(self, subscriptions: int) -> None:
+        if subscriptions > self._most_subscriptions:
+            raise invalid(
+                "subscriptions", f"a connection may have up to {self._most_subscriptions}"
+            )
+
     def _channel(self, wanted: Wanted) -> Channel:
         if wanted.query is None:
             key, make = self._sources.catalogue()
@@ -193,8 +203,3 @@ def _missed(channel: Channel, last: StreamId | None, place: int) -> list[Frame] 
     if last is None or (last.pictures is not None and place >= last.pictures):
         return None
     return channel.missed_after(last.sequence)
-
-
-def _limit(subscriptions: int) -> None:
-    if subscriptions > MOST_SUBSCRIPTIONS:
-        raise invalid("subscriptions", f"a connection may have up to {MOST_SUBSCRIPTIONS}")

@@ -82,6 +82,19 @@ async def test_viewers_who_come_together_share_a_picture() -> None:
     assert bench.channel.picture() is not first
 
 
+async def test_a_picture_is_let_go_when_it_is_not_shared_any_more() -> None:
+    bench = Bench()
+    picture = bench.channel.picture()
+    bench.channel.let_go()
+    assert bench.channel.picture() is picture
+    await picture
+    bench.channel.let_go()
+    assert bench.channel.picture() is picture
+    bench.clock.ms += 1000
+    bench.channel.let_go()
+    assert bench.channel._picture is None
+
+
 async def test_a_picture_that_failed_is_not_shared() -> None:
     bench = Bench()
     bench.table.broken = True

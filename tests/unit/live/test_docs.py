@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from nowline.config.sources import DEFAULTS
 from nowline.live import capacity, channel
 from nowline.live.frames import Frame, FrameId
 from nowline.live.hub import Patience
+from nowline.live.pace import ViewerLimits
 from nowline.live.reader import FULL_BYTES
 from nowline.rollup.supervision import Patience as Supervision
 
@@ -30,8 +32,10 @@ KEPT = "when nobody watched it for {:g} seconds"
         f"a heartbeat after {Patience().heartbeat_s:g} seconds of silence",
         f"You read nothing for {Patience().stuck_s:g} seconds",
         f"beyond {FULL_BYTES >> 10} KB",
-        f"{capacity._MOST_READERS:,} connections",
+        f"{int(DEFAULTS['live_connections'] or 0):,} connections",
         f"{capacity._RESERVED_FILES} of those",
+        f"over {ViewerLimits().messages_per_s} a second",
+        f"may watch {ViewerLimits().subscriptions} channels",
     ],
 )
 def test_a_figure_is_the_one_of_the_code(told: str) -> None:
