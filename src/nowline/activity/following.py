@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from nowline.activity.present import MOST_RECENT, REACHES_MS, RECENT_MS, Present
@@ -54,6 +55,7 @@ class PresentWorker:
         self._present = present
         self._clock = clock
         self._tell: Tell | None = None
+        self._told = 0
         self.offset = 0
 
     def on_added(self, tell: Tell) -> None:
@@ -61,29 +63,43 @@ class PresentWorker:
         self._tell = tell
 
     async def restore(self, store: ActivityStore, offset: int) -> None:
-        """Start from what the store has: the log up to this offset."""
-        now = self._clock.now_ms()
+        """Start from what the store has: the log up to this offset.
+
+        What was told on before is not told again.
+        """
+        now, present = self._clock.now_ms(), Present(self._clock)
         everything = Filter(0, now + MOST_AHEAD_MS + 1)
         newest = await store.page(everything, MOST_RECENT)
-        self._present.hold(stored.event for stored in reversed(newest))
+        present.hold(stored.event for stored in reversed(newest))
         for kind, reach in REACHES_MS.items():
-            self._present.count(
+            present.count(
                 each
                 for each in await store.since(now - reach, [kind])
                 if each.time <= now - RECENT_MS
             )
-        self._present.count(await store.since(now - RECENT_MS + 1))
+        present.count(await store.since(now - RECENT_MS + 1))
+        self._present.become(present)
         self.offset = offset
+        self._told = max(self._told, offset)
 
     async def run(self) -> None:
         """Follow the log until cancelled."""
         while True:
-            read = _made_of(await next_records(self._bus, self.offset, _READ_BYTES))
+            records = await next_records(self._bus, self.offset, _READ_BYTES)
+            read = _made_of(records)
             if read is not None:
-                self.offset = read.offset
                 self._present.add(read.happened.events)
-                if self._tell is not None:
-                    await self._tell(read.happened.events)
+                self.offset = read.offset
+                await self._tell_on([each for each in records if each.offset > self._told])
+
+    async def _tell_on(self, records: Sequence[Record]) -> None:
+        """Tell what is new; where that fails, those who listen miss it, and the counters stand."""
+        news = _made_of(records)
+        if news is None:
+            return
+        self._told = news.offset
+        if self._tell is not None:
+            await self._tell(news.happened.events)
 
 
 class ActivityWriter:
@@ -103,9 +119,16 @@ class ActivityWriter:
         self._store = store
         self._clock = clock
         self._on_stored = on_stored
+        self._appending = asyncio.Lock()
         self._stopping = asyncio.Event()
         self.offset = 0
         self.failures = 0
+
+    @contextlib.asynccontextmanager
+    async def at_rest(self) -> AsyncIterator[None]:
+        """Keep nothing meanwhile: the store has everything up to `offset`, and nothing more."""
+        async with self._appending:
+            yield
 
     async def start(self) -> None:
         """Keep what the log has that the store has not."""
@@ -141,6 +164,10 @@ class ActivityWriter:
 
     async def _flush(self) -> bool:
         """Keep what comes next in the log; False if there is nothing."""
+        async with self._appending:
+            return await self._flush_once()
+
+    async def _flush_once(self) -> bool:
         read = _made_of(await self._bus.read(self.offset, _READ_BYTES))
         if read is None:
             return False

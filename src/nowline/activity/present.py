@@ -99,6 +99,10 @@ class Present:
                 self._count(event)
         self._forget(now)
 
+    def become(self, other: Present) -> None:
+        """Hold and count what the other does, which is not used any more."""
+        vars(self).update(vars(other))
+
     def recent(self, limit: int) -> list[Event]:
         """The newest events, newest first."""
         return [event for *_, event in heapq.nlargest(limit, self._newest)]

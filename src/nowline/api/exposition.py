@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -96,6 +96,8 @@ class Parts:
     activity: Activity
     activity_writer: ActivityWriter
     configurations: Configurations
+    restarts: Mapping[str, int]
+    failing: Collection[str]
     shared: SharedState | None = None
     statsd: StatsdState | None = None
 
@@ -124,6 +126,8 @@ class Telemetry(Collector):
             return f"windows: {fault}."
         if parts.activity_writer.failures:
             return "activity: events cannot be kept; they wait in the log."
+        if parts.failing:
+            return f"{min(parts.failing)}: it failed and is started again."
         return None
 
     def warnings(self) -> tuple[str, ...]:
@@ -264,6 +268,7 @@ class Telemetry(Collector):
         )
         restarts = parts.window_supervisor.restarts
         yield _counter("nowline_live_restarts", "Windows that were built anew.", restarts)
+        yield _restarts(parts.restarts)
         yield _delays("publish", "From a row's arrival to its frame.", state.published)
         yield _delays("write", "From a frame to a reader's socket.", state.written)
 
@@ -349,6 +354,15 @@ def _by_group(name: str, text: str, values: Mapping[str, float]) -> Metric:
     for group, value in values.items():
         gauge.add_metric([group], value)
     return gauge
+
+
+def _restarts(restarts: Mapping[str, int]) -> Metric:
+    family = CounterMetricFamily(
+        "nowline_part_restarts", "Parts that failed and were started again.", labels=["part"]
+    )
+    for part, number in restarts.items():
+        family.add_metric([part], number)
+    return family
 
 
 def _counter(name: str, text: str, value: float) -> Metric:

@@ -11,7 +11,7 @@ from nowline.activity.following import ActivityWriter, PresentWorker
 from nowline.activity.history import History
 from nowline.activity.present import Present
 from nowline.activity.rooms import told, told_stats
-from nowline.app.background import background, die_with
+from nowline.app.background import Persistence, background, die_with
 from nowline.app.flow import Flow
 from nowline.app.opening import ms
 from nowline.clock import Clock
@@ -37,6 +37,7 @@ class Acts:
     worker: PresentWorker
     writer: ActivityWriter
     upkeep: Upkeep
+    persistence: Persistence
 
     @classmethod
     async def open(cls, flow: Flow, store: ActivityStore, clock: Clock, settings: Settings) -> Acts:
@@ -64,6 +65,7 @@ class Acts:
             worker=worker,
             writer=writer,
             upkeep=Upkeep(store, clock),
+            persistence=Persistence(),
         )
 
     @contextlib.asynccontextmanager
@@ -71,7 +73,14 @@ class Acts:
         """Follow the log; on the way out, keep what it holds."""
         storing = asyncio.create_task(self.writer.run())
         storing.add_done_callback(die_with)
-        async with background(self.worker.run(), self.rooms.run(), self.upkeep.run()):
+        counting = self.persistence.keep("activity", self.worker.run, self._count_anew)
+        telling = self.persistence.keep("rooms", self.rooms.run)
+        async with background(counting, telling, self.upkeep.run()):
             yield
             self.writer.stop()
             await storing
+
+    async def _count_anew(self) -> None:
+        """Count from what the store has, which nothing is added to meanwhile."""
+        async with self.writer.at_rest():
+            await self.worker.restore(self.store, self.writer.offset)

@@ -93,6 +93,8 @@ def _counted(flow: Flow, acts: Acts, configurations: Configurations, updates: Kp
         activity=acts.activity,
         activity_writer=acts.writer,
         configurations=configurations,
+        restarts=acts.persistence.restarts,
+        failing=acts.persistence.failing,
         shared=flow.shared,
         statsd=flow.statsd,
     )

@@ -108,7 +108,9 @@ async def _running(settings: Settings, clock: Clock) -> AsyncIterator[Served]:
         await stack.enter_async_context(flow.running())
         await stack.enter_async_context(acts.running())
         await stack.enter_async_context(background(auth.watch(), flow.hub.run()))
-        await stack.enter_async_context(background(given.live_kpi.updates.run()))
+        await stack.enter_async_context(
+            background(acts.persistence.keep("kpis", given.live_kpi.updates.run))
+        )
         if flow.statsd is not None and settings.statsd_port is not None:
             await _enter_statsd(stack, flow.statsd, settings.statsd_port)
         collecting = run_every_second(_samples(settings, requests, flow.hub), flow.ingest, clock)

@@ -30,9 +30,10 @@ def where(rows: Rows, chosen: Mask) -> Rows:
     return Rows(rows.series[chosen], rows.time[chosen], rows.value[chosen])
 
 
-def since(rows: Rows, first: int) -> Rows:
-    """The rows from that one on."""
-    return Rows(rows.series[first:], rows.time[first:], rows.value[first:])
+def since(rows: Rows, first: int, most: int | None = None) -> Rows:
+    """The rows from that one on, so many at most."""
+    chosen = slice(first, None if most is None else first + most)
+    return Rows(rows.series[chosen], rows.time[chosen], rows.value[chosen])
 
 
 def concatenate(*parts: Rows) -> Rows:

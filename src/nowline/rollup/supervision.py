@@ -154,7 +154,7 @@ class WindowSupervisor:
         async with self._writer.at_rest(), asyncio.timeout(self._patience.build_s):
             start = max(self._writer.window_start(), self._windows.settled)
             rows = await self._store.rows_since(start)
-            self._worker.start_again(rows, start, self._writer.offset)
+            await self._worker.start_again(rows, start, self._writer.offset)
             await self._worker.catch_up()
             self._windows.is_behind = False
             self._windows.resume()

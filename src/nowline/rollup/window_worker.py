@@ -11,6 +11,7 @@ from nowline.bus.base import Log, Record
 from nowline.bus.reading import next_records
 from nowline.rollup.increases import Increases
 from nowline.rollup.intake import take_in
+from nowline.rollup.revision import since
 from nowline.rollup.window import Windows
 from nowline.store.base import Rows
 from nowline.store.catalogue import Catalogue
@@ -20,6 +21,9 @@ _READ_BYTES = 8 << 20
 # than a tenth of the time, and what comes meanwhile is folded together.
 _REST_SHARE = 9
 _LONGEST_REST_S = 0.01
+
+# Folded in a few milliseconds.
+_PIECE_ROWS = 50_000
 
 log = logging.getLogger(__name__)
 
@@ -54,11 +58,17 @@ class WindowWorker:
         self._increases.restore(rows, self._windows.start)
         self._windows.offset = offset
 
-    def start_again(self, rows: Rows, start: int, offset: int) -> None:
-        """As `restore`, but forget first what is known: it may be wrong."""
+    async def start_again(self, rows: Rows, start: int, offset: int) -> None:
+        """As `restore`, but forget first what is known: it may be wrong.
+
+        The server goes on meanwhile, so that it is done piece by piece.
+        """
         self._windows.start_again(start, offset)
-        self._windows.restore(rows.series, rows.time, rows.value)
-        self._increases.start_again(rows, start)
+        for first in range(0, max(len(rows.time), 1), _PIECE_ROWS):
+            piece = since(rows, first, _PIECE_ROWS)
+            self._windows.restore(piece.series, piece.time, piece.value)
+            await asyncio.sleep(0)
+        await asyncio.to_thread(self._increases.start_again, rows, start)
 
     async def catch_up(self) -> None:
         """Fold in everything that the log holds now."""

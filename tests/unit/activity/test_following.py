@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -26,12 +26,27 @@ NOW = 1_800_000_000_000
 ALL = Filter(0, 2 * NOW)
 
 
+class FailingPresent(Present):
+    """Fails when told, with half of its work done."""
+
+    fails = False
+
+    def count(self, events: Iterable[Event]) -> None:
+        super().count(events)
+        if self.fails:
+            raise ValueError("counted in part")
+
+
+def made(number: int) -> Happened:
+    """One sign-in."""
+    return Happened([Event("USER_LOGIN", NOW, f"e{number}")], [number])
+
+
 def record(number: int) -> bytes:
-    """What the log has of one sign-in."""
+    """What the log has of it."""
     nothing = np.zeros(0)
     columns = nothing.astype(np.uint32), nothing.astype(np.int64), nothing
-    happened = Happened([Event("USER_LOGIN", NOW, f"e{number}")], [number])
-    return Batch([], [], *columns, NOW, activity=happened.encode()).encode()
+    return Batch([], [], *columns, NOW, activity=made(number).encode()).encode()
 
 
 @pytest.mark.parametrize("fault", ["empty", "error"])
@@ -72,5 +87,66 @@ async def test_what_cannot_be_read_now_is_counted_and_kept_later(
     working[0].cancel()
     writer.stop()
     await asyncio.wait(working)
+    await store.close()
+    await bus.close()
+
+
+async def test_counting_anew_counts_everything_once_and_tells_nothing_twice(tmp_path: Path) -> None:
+    bus = await UnreadableLog.open(tmp_path / "log.sqlite")
+    assert isinstance(bus, UnreadableLog)
+    store = await SqliteActivity.open(tmp_path / "activity.sqlite", DAY_MS * 100_000)
+    clock = SetClock(NOW)
+    present = FailingPresent(clock)
+    counting, writer = PresentWorker(bus, present, clock), ActivityWriter(bus, store, clock, print)
+    told: list[str] = []
+
+    async def tell(events: Sequence[Event]) -> None:
+        told.extend(event.event_id for event in events)
+
+    counting.on_added(tell)
+
+    async def count_until(offset: int) -> None:
+        following = asyncio.create_task(counting.run())
+
+        async def is_there() -> bool:
+            return counting.offset >= offset or following.done()
+
+        assert await eventually_async(is_there)
+        following.cancel()
+        await asyncio.wait({following})
+        if not following.cancelled() and (error := following.exception()):
+            raise error
+
+    for number in range(3):
+        await bus.append(record(number))
+    await count_until(3)
+    await bus.append(record(3))
+    present.fails = True
+    with pytest.raises(ValueError, match="counted in part"):
+        await count_until(4)
+    present.fails = False
+    # The store has one of them; the log has the others.
+    await store.append(made(0), bus.id, 1, NOW)
+    await writer._resume()
+    async with writer.at_rest():
+        await counting.restore(store, writer.offset)
+    await count_until(4)
+    assert present.stats(ZoneInfo("UTC")).logins_per_hour == 4
+    assert told == ["e0", "e1", "e2", "e3"]
+    await store.close()
+    await bus.close()
+
+
+async def test_nothing_is_kept_while_the_writer_is_at_rest(tmp_path: Path) -> None:
+    bus = await UnreadableLog.open(tmp_path / "log.sqlite")
+    store = await SqliteActivity.open(tmp_path / "activity.sqlite", DAY_MS * 100_000)
+    writer = ActivityWriter(bus, store, SetClock(NOW), print)
+    await bus.append(record(0))
+    async with writer.at_rest():
+        keeping = asyncio.create_task(writer.start())
+        await asyncio.wait({keeping}, timeout=0.05)
+        assert (writer.offset, len(await store.page(ALL, 10))) == (0, 0)
+    await keeping
+    assert (writer.offset, len(await store.page(ALL, 10))) == (1, 1)
     await store.close()
     await bus.close()
