@@ -106,6 +106,20 @@ def test_each_room_is_told_of_its_own_kind(server: Server, here: Desk) -> None:
             assert hear(viewer)["data"]["event_id"] == f"last-{kind}"
 
 
+def test_with_and_without_compression_the_messages_are_the_same(server: Server, here: Desk) -> None:
+    with (
+        socket(server, here.token, path=PATH) as packed,
+        socket(server, here.token, path=PATH, compression=None) as plain,
+    ):
+        assert len(packed.connection.protocol.extensions) == 1
+        assert plain.connection.protocol.extensions == []
+        long = {"event_type": "PAGE_VIEW", "metadata": {"note": "é" * 400}}
+        send(here, *(long | {"event_id": f"packed-{number}"} for number in range(3)))
+        heard = [[hear(viewer) for _ in range(3)] for viewer in (packed, plain)]
+        assert heard[0] == heard[1]
+        assert heard[0][2]["data"]["metadata"] == long["metadata"]
+
+
 def test_an_event_is_told_masked_and_as_it_is_listed(server: Server, here: Desk) -> None:
     with socket(server, here.token, path=f"{PATH}?rooms=user-activity") as viewer:
         send(
@@ -156,7 +170,8 @@ def test_a_reader_that_stalls_skips_and_another_hears_everything(
 ) -> None:
     count, pad = 600, "x" * 60_000
     path = f"{PATH}?rooms=product-activity"
-    with socket(server, here.token, path=path) as stalled:
+    # Compressed, all of it would fit on the way.
+    with socket(server, here.token, path=path, compression=None) as stalled:
         with socket(server, here.token, path=path) as viewer:
             for start in range(0, count, 20):
                 events: list[dict[str, Any]] = [

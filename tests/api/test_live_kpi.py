@@ -66,6 +66,21 @@ def test_the_value_at_once_is_that_of_http(server: Server, here: Desk, period: s
     assert update == answer
 
 
+def test_with_and_without_compression_the_value_is_the_same(server: Server, here: Desk) -> None:
+    code = "ws-packed"
+    body = {"code": code, "name": "A long name" * 9, "expression": "1 + 1", "unit": "EUR"}
+    here.admin.post("/api/v1/kpis", json=body).raise_for_status()
+    path = f"/ws/kpi/{code}"
+    with (
+        socket(server, here.token, path=path) as packed,
+        socket(server, here.token, path=path, compression=None) as plain,
+    ):
+        told = [viewer.expect("kpi_update") for viewer in (packed, plain)]
+        for message in told:
+            del message["timestamp"]
+        assert told[0] == told[1]
+
+
 def test_a_day_goes_without_saying(server: Server, here: Desk) -> None:
     define(here, "ws-usual", "1")
     with socket(server, here.token, path="/ws/kpi/ws-usual") as viewer:

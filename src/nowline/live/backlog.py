@@ -6,7 +6,7 @@ from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from nowline.live.frames import websocket_text
+from nowline.live.frames import SharedText
 
 # So much is written at once to a reader that may be full afterwards.
 _PIECE_BYTES = 32 << 10
@@ -19,22 +19,28 @@ class Piece:
     Attributes:
         number: Its place among the pieces.
         before: For each room, how many messages there were before this piece.
-        messages: The room and the WebSocket frames of each.
+        messages: The room and the text of each.
         size: How many bytes all of it is.
     """
 
     number: int
     before: Mapping[int, int]
-    messages: list[tuple[int, bytes]] = field(default_factory=list)
+    messages: list[tuple[int, SharedText]] = field(default_factory=list)
     size: int = 0
-    _joined: dict[int, bytes] = field(default_factory=dict)
+    _joined: dict[tuple[int, bool], bytes] = field(default_factory=dict)
 
-    def of(self, rooms: int) -> bytes:
-        """What is told in these rooms, joined once for all who are in the same."""
-        known = self._joined.get(rooms)
+    def of(self, rooms: int, *, deflates: bool = False) -> bytes:
+        """What is told in these rooms, joined once for all who are in the same.
+
+        Args:
+            rooms: Their bits.
+            deflates: Whether messages may be compressed.
+        """
+        known = self._joined.get((rooms, deflates))
         if known is None:
-            chosen = [frames for room, frames in self.messages if room & rooms]
-            known = self._joined[rooms] = b"".join(chosen)
+            told = [message for room, message in self.messages if room & rooms]
+            known = b"".join([message.message(deflates=deflates) for message in told])
+            self._joined[rooms, deflates] = known
         return known
 
 
@@ -64,9 +70,9 @@ class Backlog:
 
     def append(self, room: int, texts: Sequence[bytes]) -> None:
         """Add the messages of one event, each a JSON object."""
-        frames = b"".join(map(websocket_text, texts))
-        self._open.messages.append((room, frames))
-        self._open.size += len(frames)
+        for text in texts:
+            self._open.messages.append((room, SharedText(text)))
+            self._open.size += len(text)
         self._totals[room] += len(texts)
         if self._open.size >= _PIECE_BYTES:
             self.seal()

@@ -120,9 +120,9 @@ class Frame:
         if len(self._encoded) >= _MOST_ENCODINGS:
             return self.message(name)
         text = self.text(name)
-        if not _LEAST_DEFLATED <= len(text) <= _MOST_DEFLATED:
+        if not _is_worth_deflating(text):
             return self.message(name)
-        return self._keep(key, encode(Opcode.TEXT, deflate(text), compressed=True))
+        return self._keep(key, deflated_text(text))
 
     def event(self, name: str, event_id: str) -> bytes:
         """The same as one Server-Sent Event in one HTTP chunk."""
@@ -182,6 +182,33 @@ class Ring:
         if sequence < self._gone:
             return None
         return [frame for frame in self._frames if frame.sequence > sequence]
+
+
+class SharedText:
+    """A message that several readers are told, encoded once for each way to write it."""
+
+    __slots__ = ("_deflated", "_plain", "text")
+
+    def __init__(self, text: bytes) -> None:
+        self.text = text
+        self._plain = self._deflated = b""
+
+    def message(self, *, deflates: bool) -> bytes:
+        """It as one WebSocket message, compressed if that is agreed on and worth it."""
+        if not deflates or not _is_worth_deflating(self.text):
+            self._plain = self._plain or websocket_text(self.text)
+            return self._plain
+        self._deflated = self._deflated or deflated_text(self.text)
+        return self._deflated
+
+
+def _is_worth_deflating(text: bytes) -> bool:
+    return _LEAST_DEFLATED <= len(text) <= _MOST_DEFLATED
+
+
+def deflated_text(payload: bytes) -> bytes:
+    """The same as `websocket_text`, compressed (RFC 7692)."""
+    return encode(Opcode.TEXT, deflate(payload), compressed=True)
 
 
 def websocket_text(payload: bytes) -> bytes:

@@ -12,7 +12,7 @@ import msgspec
 
 from nowline.clock import Clock
 from nowline.errors import Code, NowlineError
-from nowline.live.frames import websocket_text
+from nowline.live.frames import SharedText
 from nowline.live.reader import Reader
 from nowline.live.topic import Topic
 from nowline.model.kpi import Kpi, KpiReading, Period
@@ -111,7 +111,7 @@ class KpiUpdates:
         self._clock = clock
         self._error_message = error_message
         self._watched: dict[_Key, _Watched] = {}
-        self._current: dict[_Key, asyncio.Task[tuple[int, bytes]]] = {}
+        self._current: dict[_Key, asyncio.Task[tuple[int, SharedText]]] = {}
         self._wake = asyncio.Event()
         self.evaluations = 0
 
@@ -131,10 +131,10 @@ class KpiUpdates:
         key = code, period
         as_of = self._clock.now_ms()
         try:
-            as_of, text = await asyncio.shield(self._value_now(key))
+            as_of, message = await asyncio.shield(self._value_now(key))
         except NowlineError as error:
-            text = self._error(error)
-        reader.send(websocket_text(text))
+            message = self._error(error)
+        reader.tell(message)
         watched = self._watched.setdefault(key, _Watched(as_of))
         watched.come(reader, as_of)
         self._wake.set()
@@ -158,22 +158,22 @@ class KpiUpdates:
         looks = (self._look(key, watched) for key, watched in list(self._watched.items()))
         await asyncio.gather(*looks)
 
-    def _value_now(self, key: _Key) -> asyncio.Task[tuple[int, bytes]]:
+    def _value_now(self, key: _Key) -> asyncio.Task[tuple[int, SharedText]]:
         """The value as of now, under way; whoever comes meanwhile shares it, so shield it."""
         known = self._current.get(key)
         if known is None:
             now = self._clock.now_ms()
-            known = self._current[key] = asyncio.create_task(self._text(key, now))
+            known = self._current[key] = asyncio.create_task(self._message(key, now))
             known.add_done_callback(lambda task: self._forget(key, task))
         return known
 
-    def _forget(self, key: _Key, task: asyncio.Task[tuple[int, bytes]]) -> None:
+    def _forget(self, key: _Key, task: asyncio.Task[tuple[int, SharedText]]) -> None:
         del self._current[key]
         if not task.cancelled():
             # Whoever waited for it may have left: then nobody else asks for its error.
             task.exception()
 
-    async def _text(self, key: _Key, now_ms: int) -> tuple[int, bytes]:
+    async def _message(self, key: _Key, now_ms: int) -> tuple[int, SharedText]:
         """The message of a KPI's value as of that moment, and the moment."""
         code, period = key
         self.evaluations += 1
@@ -185,7 +185,8 @@ class KpiUpdates:
         except Exception as error:
             log.exception("A KPI could not be evaluated")
             raise NowlineError(Code.UNAVAILABLE, "The store did not answer.") from error
-        return now_ms, b'{"type":"kpi_update",' + msgspec.json.encode(reading)[1:]
+        text = b'{"type":"kpi_update",' + msgspec.json.encode(reading)[1:]
+        return now_ms, SharedText(text)
 
     async def _look(self, key: _Key, watched: _Watched) -> None:
         """Tell the end of a period if it is time, and that a KPI is gone if it is."""
@@ -194,8 +195,8 @@ class KpiUpdates:
             await self._kpis.definition(key[0])
             if end is not None:
                 # The whole period: its last moment is the one before its end.
-                _, text = await self._text(key, end - 1)
-                watched.end(end, text)
+                _, message = await self._message(key, end - 1)
+                watched.end(end, message.text)
         except NowlineError as error:
             self._failed(watched, error, end)
         except Exception:
@@ -206,8 +207,9 @@ class KpiUpdates:
         """Tell what is wrong: that it is gone, once; else the end is tried again, or given up."""
         is_gone = error.code is Code.NOT_FOUND
         if is_gone or not watched.retry_ms:
+            message = self._error(error)
             for reader in watched.readers:
-                reader.send(websocket_text(self._error(error)))
+                reader.tell(message)
         if is_gone:
             for reader in watched.readers:
                 watched.leave(reader)
@@ -217,8 +219,8 @@ class KpiUpdates:
         elif end is not None:
             watched.ended_ms, watched.retry_ms = end, 0
 
-    def _error(self, error: NowlineError) -> bytes:
-        return msgspec.json.encode(self._error_message(error))
+    def _error(self, error: NowlineError) -> SharedText:
+        return SharedText(msgspec.json.encode(self._error_message(error)))
 
     async def _sleep(self) -> None:
         """Until a period is over, until somebody comes, or a moment where somebody watches."""

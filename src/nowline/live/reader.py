@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from nowline.live.channel import Channel
-from nowline.live.frames import Frame, FrameId, chunk, sse_event, websocket_text
+from nowline.live.frames import Frame, FrameId, SharedText, chunk, sse_event, websocket_text
 from nowline.model.user import Principal
 
 if TYPE_CHECKING:
@@ -41,7 +41,13 @@ class Writer(Protocol):
 
 
 class Wire(Protocol):
-    """How a transport writes what a reader is told."""
+    """How a transport writes what a reader is told.
+
+    Attributes:
+        deflates: Whether messages may be compressed.
+    """
+
+    deflates: bool
 
     def frame(self, frame: Frame, name: str, event_id: str) -> bytes:
         """A frame under the name that the reader gave its channel."""
@@ -59,6 +65,8 @@ class Wire(Protocol):
 class WebSocketWire:
     """One text message each."""
 
+    deflates = False
+
     def frame(self, frame: Frame, name: str, event_id: str) -> bytes:  # noqa: ARG002, D102
         return frame.message(name)
 
@@ -72,12 +80,16 @@ class WebSocketWire:
 class DeflatedWebSocketWire(WebSocketWire):
     """The same for those who take compressed messages: what is shared is compressed, once."""
 
+    deflates = True
+
     def frame(self, frame: Frame, name: str, event_id: str) -> bytes:  # noqa: ARG002, D102
         return frame.deflated_message(name)
 
 
 class EventStreamWire:
     """One Server-Sent Event each, as HTTP chunks; heartbeats are comments."""
+
+    deflates = False
 
     def frame(self, frame: Frame, name: str, event_id: str) -> bytes:  # noqa: D102
         return frame.event(name, event_id)
@@ -142,6 +154,10 @@ class Reader:
         """Wait until the socket takes more."""
         while self.is_full():  # noqa: ASYNC110 - a transport tells only its protocol
             await asyncio.sleep(_ROOM_S)
+
+    def tell(self, message: SharedText) -> None:
+        """Write a message that others are told too, over a WebSocket."""
+        self.send(message.message(deflates=self.wire.deflates))
 
     def send(self, data: bytes) -> None:
         """Write what is encoded already; the silence before it is over."""

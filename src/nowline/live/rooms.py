@@ -170,7 +170,7 @@ class Rooms:
                 break
             if piece.number != visitor.next:
                 self._skip_to(visitor, piece)
-            if data := piece.of(visitor.rooms):
+            if data := piece.of(visitor.rooms, deflates=reader.wire.deflates):
                 reader.send(data)
                 written += len(data)
             visitor.next = piece.number + 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 
-from nowline.live.frames import websocket_text
+from nowline.live.frames import SharedText
 from nowline.live.reader import Reader
 
 # After this many readers the loop serves others, so that REST calls stay quick (FANOUT).
@@ -21,7 +21,7 @@ class Topic:
     def __init__(self) -> None:
         self.version = 0
         self._text = b""
-        self._frames: dict[int, bytes] = {}
+        self._messages: dict[int, SharedText] = {}
         # The version that each was told last; None for who has not been told any.
         self._told: dict[Reader, int | None] = {}
 
@@ -60,7 +60,7 @@ class Topic:
     def renew(self, text: bytes) -> None:
         """Say the same in new words, to those who have not been told."""
         self._text = text
-        self._frames.clear()
+        self._messages.clear()
 
     async def tell(self) -> bool:
         """Write to everyone who has not been told and has room; whether nobody is left."""
@@ -74,12 +74,12 @@ class Topic:
 
     def _tell(self, reader: Reader) -> None:
         told = self._told[reader]
-        reader.send(self._frame(0 if told is None else self.version - told - 1))
+        reader.tell(self._message(0 if told is None else self.version - told - 1))
         self._told[reader] = self.version
 
-    def _frame(self, skipped: int) -> bytes:
-        known = self._frames.get(skipped)
+    def _message(self, skipped: int) -> SharedText:
+        known = self._messages.get(skipped)
         if known is None:
             more = b',"skipped":%d}' % skipped if skipped else b"}"
-            known = self._frames[skipped] = websocket_text(self._text[:-1] + more)
+            known = self._messages[skipped] = SharedText(self._text[:-1] + more)
         return known

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 
 from nowline.live.backlog import Backlog
-from unit.live.viewers import messages
+from nowline.live.frames import websocket_text
+from unit.live.viewers import inflated, messages
 
 ALL = 7
 
@@ -68,4 +69,17 @@ def test_one_message_larger_than_all_that_is_kept_is_told() -> None:
     backlog.seal()
     piece = backlog.after(0)
     assert piece is not None
+    assert numbers(piece.of(1)) == [0, 1]
+
+
+def test_long_messages_are_compressed_for_those_who_agreed_on_that() -> None:
+    backlog = Backlog(1 << 20)
+    backlog.append(1, [text(0), text(1, 500)])
+    backlog.seal()
+    piece = backlog.after(0)
+    assert piece is not None
+    packed, short = piece.of(1, deflates=True), websocket_text(text(0))
+    assert packed.startswith(short)
+    assert inflated(packed[len(short) :]) == text(1, 500)
+    assert piece.of(1, deflates=True) is packed
     assert numbers(piece.of(1)) == [0, 1]

@@ -11,7 +11,16 @@ from websockets.frames import Frame as WebSocketFrame
 from websockets.frames import Opcode
 from websockets.protocol import Protocol, Side
 
-from nowline.live.frames import Frame, FrameId, Ring, StreamId, sse_event, websocket_text
+from nowline.live.frames import (
+    Frame,
+    FrameId,
+    Ring,
+    SharedText,
+    StreamId,
+    sse_event,
+    websocket_text,
+)
+from unit.live.viewers import inflated
 
 EPOCHS = st.text("0123456789abcdefghijklmnopqrstuvwxyz", min_size=1, max_size=20)
 COUNTS = st.integers(0, 10**17)
@@ -92,6 +101,19 @@ def test_a_frame_is_compressed_once_for_all_who_share_it() -> None:
     assert len(packed) < len(shared.message("w")) / 5
     text = zlib.decompressobj(-15).decompress(packed[2 if packed[1] < 126 else 4 :])
     assert text == shared.text("w")
+
+
+@pytest.mark.parametrize("size", [255, 256, 1 << 20, 2 << 20])
+def test_a_shared_text_is_encoded_once_for_each_way_to_write_it(size: int) -> None:
+    shared = SharedText(b"1" * size)
+    plain, packed = (shared.message(deflates=deflates) for deflates in (False, True))
+    assert shared.message(deflates=False) is plain
+    assert shared.message(deflates=True) is packed
+    assert plain.endswith(shared.text)
+    if 256 <= size <= 1 << 20:
+        assert inflated(packed) == shared.text
+    else:
+        assert packed is plain
 
 
 @pytest.mark.parametrize("size", [1, 2 << 20])

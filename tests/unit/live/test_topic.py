@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 
-from nowline.live.reader import FULL_BYTES
+from nowline.live.reader import FULL_BYTES, DeflatedWebSocketWire, WebSocketWire
 from nowline.live.topic import Topic
-from unit.live.viewers import lone_reader, messages
+from unit.live.viewers import inflated, lone_reader, messages
 
 
 async def test_a_message_is_encoded_once_and_told_once() -> None:
@@ -81,3 +81,18 @@ async def test_who_left_or_is_sent_away_is_told_nothing() -> None:
     await topic.tell()
     assert quiet.take() == silent.take() == b""
     assert topic.readers == [sent]
+
+
+async def test_a_long_message_is_compressed_once_for_all_who_agreed_on_that() -> None:
+    topic = Topic()
+    wires = [WebSocketWire(), DeflatedWebSocketWire()] * 2
+    people = [lone_reader(wire) for wire in wires]
+    for reader, _ in people:
+        topic.join(reader, knows=False)
+    text = json.dumps({"n": "x" * 300}).encode()
+    topic.post(text)
+    assert await topic.tell()
+    (plain,), (packed,), (again_plain,), (again_packed,) = (pipe.waiting for _, pipe in people)
+    assert (again_plain is plain, again_packed is packed) == (True, True)
+    assert messages(plain) == [json.loads(text)]
+    assert inflated(packed) == text

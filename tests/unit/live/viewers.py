@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -136,11 +137,17 @@ def reader(hub: Hub, wire: Wire | None = None) -> tuple[Reader, Pipe]:
     return made, pipe
 
 
-def lone_reader() -> tuple[Reader, Pipe]:
+def lone_reader(wire: Wire | None = None) -> tuple[Reader, Pipe]:
     """A reader that no hub knows."""
     pipe = Pipe()
     closing = asyncio.get_running_loop().create_future()
-    return Reader(ALICE, pipe, WebSocketWire(), "", closing), pipe
+    return Reader(ALICE, pipe, wire or WebSocketWire(), "", closing), pipe
+
+
+def inflated(frame: bytes) -> bytes:
+    """What is in a compressed message of less than 64 KiB."""
+    assert frame[0] == 0xC1
+    return zlib.decompressobj(-15).decompress(frame[2 if frame[1] < 126 else 4 :])
 
 
 def messages(data: bytes) -> list[dict[str, Any]]:
