@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 # A viewer that comes back may ask for all its channels again, and for a little more.
 _BURST_S = 5
-# So many refusals in a row are told; who goes on after that does not listen.
+# So many refusals are told; who goes on after that does not listen …
 _MOST_REFUSED = 100
+# … unless it rests until so much of the burst is there again.
+_RESTED_S = _BURST_S / 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,7 @@ class Pace:
     """A token bucket for the messages of one connection.
 
     Attributes:
-        refused: How many messages in a row came too early.
+        refused: How many messages came too early since it last took a rest.
     """
 
     __slots__ = ("_full_at", "refused")
@@ -49,10 +51,11 @@ class Pace:
             messages_per_s: The rate at which the bucket fills.
             now_s: A steady clock, in seconds.
         """
+        if self._full_at - now_s <= _RESTED_S:
+            self.refused = 0
         full_at = max(self._full_at, now_s) + 1 / messages_per_s
         if full_at - now_s > _BURST_S:
             self.refused += 1
             return False
         self._full_at = full_at
-        self.refused = 0
         return True

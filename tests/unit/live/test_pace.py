@@ -16,14 +16,24 @@ def test_a_burst_is_let_in_and_what_is_beyond_it_is_not() -> None:
     assert pace.refused == RATE * _BURST_S
 
 
-def test_who_waits_may_go_on_and_is_forgiven() -> None:
+def test_who_rests_is_forgiven_and_who_goes_on_slower_is_not() -> None:
     pace = Pace()
     while pace.take(RATE, 0.0):
         pass
     assert pace.refused == 1
     assert not pace.take(RATE, 0.5 / RATE)
     assert pace.take(RATE, 1.5 / RATE)
+    assert pace.refused == 2
+    assert pace.take(RATE, _BURST_S / 2 + 0.1)
     assert pace.refused == 0
+
+
+def test_a_flood_is_one_although_some_of_it_is_let_in() -> None:
+    pace, now = Pace(), 0.0
+    while not pace.is_flood and now < 10:
+        now += 1 / (2 * RATE)
+        pace.take(RATE, now)
+    assert now < 10
 
 
 def test_who_goes_on_all_the_same_is_a_flood() -> None:
