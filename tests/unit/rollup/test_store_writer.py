@@ -395,27 +395,3 @@ async def test_what_happened_does_not_happen_again_when_rows_are_replayed(
     first, again = await flow.bus.read(0, 1 << 20)
     assert activity_of(first.blob) == b"somebody signed in"
     assert activity_of(again.blob) == b""
-
-
-async def test_windows_that_are_built_anew_let_others_have_their_turn(
-    flow: Flow, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    seconds = 10
-    await flow.take_in(*(NOW - 1_000 * n for n in range(seconds)))
-    await flow.write()
-    monkeypatch.setattr(worker, "_PIECE_ROWS", 2)
-    turns = 0
-
-    async def others() -> None:
-        nonlocal turns
-        while True:
-            turns += 1
-            await asyncio.sleep(0)
-
-    running = asyncio.create_task(others())
-    rows = await flow.store.rows_since(flow.windows.start)
-    before = turns
-    await flow.worker.start_again(rows, flow.windows.start, flow.writer.offset)
-    assert turns - before >= seconds / 2
-    assert flow.in_windows() == seconds
-    running.cancel()

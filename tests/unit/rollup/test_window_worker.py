@@ -69,3 +69,27 @@ async def test_who_asks_is_let_go_when_the_worker_ends(
     await resting.take_in(NOW)
     await asyncio.wait_for(resting.worker.caught_up(), 5)
     assert resting.worker.offset == 1
+
+
+async def test_windows_that_are_built_anew_let_others_have_their_turn(
+    flow: LogReaders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seconds = 10
+    await flow.take_in(*(NOW - 1_000 * n for n in range(seconds)))
+    await flow.write()
+    monkeypatch.setattr(window_worker, "_PIECE_ROWS", 2)
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    running = asyncio.create_task(others())
+    rows = await flow.store.rows_since(flow.windows.start)
+    before = turns
+    await flow.worker.start_again(rows, flow.windows.start, flow.writer.offset)
+    assert turns - before >= seconds / 2
+    assert flow.in_windows() == seconds
+    running.cancel()
