@@ -14,8 +14,10 @@ from nowline.live.reader import FULL_BYTES, Reader, Subscription
 
 # After this many readers the loop serves others, so that REST calls stay quick (FANOUT).
 _SLICE = 250
-# What is evaluated at the same time is told in one write, but not for the price of this.
-_TOGETHER_S = 0.02
+# What is due together is told in one write, as long as one evaluation follows the other so soon; a
+# slow one is not waited for, and neither are very many.
+_NEXT_S = 0.01
+_TOGETHER_S = 0.1
 
 
 News = list[tuple[str, Frame]]
@@ -100,8 +102,12 @@ class Delivery:
 
     async def _gather(self) -> None:
         """Let channels that were due together have their turn: each reader gets one write."""
-        if self._ticks:
-            await asyncio.wait(list(self._ticks), timeout=_TOGETHER_S)
+        until = self._loop.time() + _TOGETHER_S
+        while self._ticks and self._loop.time() < until:
+            first = asyncio.FIRST_COMPLETED
+            done, _ = await asyncio.wait(list(self._ticks), timeout=_NEXT_S, return_when=first)
+            if not done:
+                return
 
     async def _tell_party(self, party: Party, members: list[Reader], news: News | None) -> None:
         """Write the same bytes to all of a party."""

@@ -19,6 +19,7 @@ from nowline.live.delivery import Delivery
 from nowline.live.frames import Frame, FrameId
 from nowline.live.reader import Reader, Subscription
 from nowline.live.state import HubState
+from nowline.live.turns import Turns
 
 _LONGEST_SLEEP_MS = 1_000
 
@@ -53,6 +54,9 @@ class Hub:
         self._channels: dict[str, Channel] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._ticks: set[asyncio.Task[None]] = set()
+        # Channels that are due, and one of which is evaluated in each round of the loop.
+        self._waiting: set[Channel] = set()
+        self._turns = Turns(1)
         self.delivery = Delivery(clock, self.audiences, self._ticks, self.start_over)
         self._wake = asyncio.Event()
         self.is_closed = False
@@ -169,13 +173,25 @@ class Hub:
     def _start_ticks(self) -> None:
         now = self._clock.now_ms()
         for channel, audience in self.audiences.of.items():
-            if audience and not channel.is_ticking and channel.is_due(now):
-                _start(self.tick(channel), self._ticks)
+            if audience and not self._is_at_it(channel) and channel.is_due(now):
+                self._waiting.add(channel)
+                _start(self._tick_in_turn(channel), self._ticks)
+
+    async def _tick_in_turn(self, channel: Channel) -> None:
+        """Evaluate a channel, and let the loop serve others before the next one."""
+        try:
+            await self._turns.take()
+        finally:
+            self._waiting.discard(channel)
+        await self.tick(channel)
+
+    def _is_at_it(self, channel: Channel) -> bool:
+        return channel.is_ticking or channel in self._waiting
 
     async def _sleep(self) -> None:
         """Until the next tick is due, or until there is something new to do."""
         now = self._clock.now_ms()
-        waiting = (c for c, who in self.audiences.of.items() if who and not c.is_ticking)
+        waiting = (c for c, who in self.audiences.of.items() if who and not self._is_at_it(c))
         due = (channel.due_ms() for channel in waiting)
         soonest = min((at for at in due if at is not None), default=now + _LONGEST_SLEEP_MS)
         wait = min(max(soonest - now, 1), _LONGEST_SLEEP_MS) / 1000
@@ -286,7 +302,7 @@ class Hub:
     def _is_idle(self, channel: Channel) -> bool:
         """Whether all whom it had are gone for so long that they cannot resume."""
         gone = self._clock.now_ms() - channel.used_ms > RESUME_MS
-        return gone and not self.audiences.of[channel] and not channel.is_ticking
+        return gone and not self.audiences.of[channel] and not self._is_at_it(channel)
 
     def _drop(self, channel: Channel) -> None:
         del self._channels[channel.key], self.audiences.of[channel]
