@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 _HERE = Path(__file__).parent
+_NEEDED = "This measurement needs a C compiler and zlib: apt-get install gcc libc6-dev zlib1g-dev"
 
 
 def compiled(name: str, folder: Path) -> Path:
@@ -17,9 +18,9 @@ def compiled(name: str, folder: Path) -> Path:
     """
     compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
     if compiler is None:
-        raise SystemExit("This measurement needs a C compiler: apt-get install gcc libc6-dev")
+        raise SystemExit(_NEEDED)
     program = folder / name
-    command = [compiler, "-O2", "-o", str(program), str(_HERE / f"{name}.c")]
+    command = [compiler, "-O2", "-o", str(program), str(_HERE / f"{name}.c"), "-lz"]
     if subprocess.run(command, check=False).returncode:
-        raise SystemExit(f"`{' '.join(command)}` failed.")
+        raise SystemExit(f"`{' '.join(command)}` failed. {_NEEDED}")
     return program

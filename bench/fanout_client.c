@@ -33,8 +33,10 @@
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+#include <zlib.h>
 
 enum { IN_FLIGHT = 256, EVENTS = 512, BUFFER = 1 << 22, PATIENCE_MS = 60000, A_SOURCE = 20000 };
+enum { KNOWN_BITS = 14, PACKED = 0x40, UNPACKED_ROOM = 1 << 22 };
 
 typedef struct {
     int fd;
@@ -43,6 +45,14 @@ typedef struct {
     char *rest;
     uint32_t frames, heard;
 } Reader;
+
+/* What was read in a message: thousands of readers get the same bytes. */
+typedef struct {
+    uint64_t hash;
+    size_t size;
+    int64_t at, event;
+    int is_ready;
+} Message;
 
 typedef struct {
     uint32_t *us;
@@ -61,6 +71,7 @@ static char buffer[BUFFER];
 static Latencies published, events;
 static uint64_t bytes_read, frames_read, frame_bytes;
 static int is_measuring;
+static Message known[1 << KNOWN_BITS];
 
 static void fail(const char *format, ...) {
     va_list values;
@@ -135,19 +146,57 @@ static void observe(Latencies *latencies, int64_t us) {
 
 /* Messages */
 
-static void take(Reader *reader, const char *text, size_t size, int64_t now) {
-    int64_t at = time_after(marker, text, size);
+static uint64_t hash_of(const char *data, size_t size) {
+    uint64_t hash = size, word;
+    for (; size >= sizeof word; data += sizeof word, size -= sizeof word) {
+        memcpy(&word, data, sizeof word);
+        hash = (hash ^ word) * 0x9e3779b97f4a7c15u;
+        hash ^= hash >> 32;
+    }
+    while (size--) hash = (hash ^ (uint8_t)*data++) * 0x9e3779b97f4a7c15u;
+    return hash ^ hash >> 29;
+}
+
+/* A message of `permessage-deflate` (RFC 7692, section 7.2.2), each by itself. */
+static const char *unpacked(const char *data, size_t *size) {
+    static z_stream stream;
+    static int is_begun;
+    static char text[UNPACKED_ROOM], tail[] = {0, 0, (char)0xff, (char)0xff};
+    if (is_begun ? inflateReset(&stream) : inflateInit2(&stream, -15)) fail("zlib does not begin");
+    is_begun = 1;
+    stream.next_out = (Bytef *)text;
+    stream.avail_out = UNPACKED_ROOM;
+    stream.next_in = (Bytef *)data;
+    stream.avail_in = (uInt)*size;
+    if (inflate(&stream, Z_SYNC_FLUSH) != Z_OK) fail("a message cannot be unpacked");
+    stream.next_in = (Bytef *)tail;
+    stream.avail_in = sizeof tail;
+    inflate(&stream, Z_SYNC_FLUSH);
+    *size = UNPACKED_ROOM - stream.avail_out;
+    return text;
+}
+
+static const Message *message(const char *data, size_t size, int is_packed) {
+    uint64_t hash = hash_of(data, size);
+    Message *found = &known[hash >> (64 - KNOWN_BITS)];
+    if (found->hash == hash && found->size == size) return found;
+    *found = (Message){.hash = hash, .size = size};
+    if (is_packed) data = unpacked(data, &size);
+    found->at = time_after(marker, data, size);
+    found->event = *event_marker ? time_after(event_marker, data, size) : 0;
+    found->is_ready = memmem(data, size, ready_marker, strlen(ready_marker)) != NULL;
+    return found;
+}
+
+static void take(Reader *reader, const char *data, size_t size, int is_packed, int64_t now) {
+    const Message *told = message(data, size, is_packed);
+    int64_t at = told->at;
     if (!at) return;
-    if (memmem(text, size, ready_marker, strlen(ready_marker)) &&
-        ++reader->heard == subscription_count)
-        heard++;
+    if (told->is_ready && ++reader->heard == subscription_count) heard++;
     if (!is_measuring) return;
     if (tick_us) at = (at - offset_us) / tick_us * tick_us + offset_us;
     observe(&published, now - at);
-    if (*event_marker) {
-        int64_t event = time_after(event_marker, text, size);
-        if (event > 1000000000) observe(&events, now - event);
-    }
+    if (told->event > 1000000000) observe(&events, now - told->event);
     reader->frames++;
     frames_read++;
     frame_bytes += size;
@@ -173,13 +222,14 @@ static void send_frame(Reader *reader, int opcode, const char *payload, size_t s
     send_all(reader, framed, head + size);
 }
 
-static void answer(Reader *reader, int opcode, const char *payload, size_t size, int64_t now) {
+static void answer(Reader *reader, int head, const char *payload, size_t size, int64_t now) {
+    int opcode = head & 0xf;
     if (opcode == 9)
         send_frame(reader, 10, payload, size);
     else if (opcode == 1 && size == 1 && *payload == '2')
         send_frame(reader, 1, "3", 1); /* engine.io's own ping */
     else if (opcode == 1)
-        take(reader, payload, size, now);
+        take(reader, payload, size, head & PACKED, now);
 }
 
 /* How many bytes of whole frames there are; each is taken. */
@@ -193,7 +243,7 @@ static size_t websocket(Reader *reader, const char *data, size_t size, int64_t n
         if (start > 2)
             for (size_t i = 2 + (payload = 0); i < start; i++) payload = payload << 8 | head[i];
         if (size - at - start < payload) break;
-        answer(reader, head[0] & 0xf, data + at + start, payload, now);
+        answer(reader, head[0], data + at + start, payload, now);
         at += start + payload;
     }
     return at;
@@ -205,7 +255,7 @@ static size_t event_stream(Reader *reader, const char *data, size_t size, int64_
     const char *end;
     while ((end = memmem(data + at, size - at, "\n\n", 2))) {
         size_t whole = (size_t)(end - data) + 2;
-        take(reader, data + at, whole - at, now);
+        take(reader, data + at, whole - at, 0, now);
         at = whole;
     }
     return at;

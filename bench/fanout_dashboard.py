@@ -216,6 +216,8 @@ def _wanted(like: Wanted) -> Wanted:
     ]
     return replace(
         like,
+        # As every browser does.
+        request=f"{like.request}\nSec-WebSocket-Extensions: permessage-deflate",
         messages=messages,
         ready_marker='"type":"snapshot"',
         tick_ms=_TICK_MS,
