@@ -333,3 +333,29 @@ def test_changes_are_in_the_audit_trail(people: dict[str, httpx.Client]) -> None
     entries = people["alice"].get("/api/v1/audit").json()["entries"]
     found = [each["action"] for each in entries if each["target"] == made.json()["id"]]
     assert found == ["dashboard.delete", "dashboard.update", "dashboard.create"]
+
+
+def test_a_dashboard_is_watched_by_those_who_may_see_it(people: dict[str, httpx.Client]) -> None:
+    edith, name = people["edith"], f"watched.{uuid.uuid4().hex}"
+    for value, region in ((1, "eu"), (2, "us"), (4, "as")):
+        accept(people["program"], {"name": name, "value": value, "tags": {"region": region}})
+    counted(edith, name, 3)
+    query = {"metric_name": name, "aggregation": "sum"}
+    own = query | {"filters": {"region": "as"}}
+    widgets = [
+        CHART | {"id": "all", "config": {"query": query}},
+        CHART | {"id": "own", "config": {"query": own}},
+        TEXT,
+    ]
+    filters = {"region": ["eu", "us"], "host": []}
+    made = create(edith, widgets=widgets, filters=filters, refresh_interval="live")
+    asked = {"dashboard": made.json()["id"]}
+    frames = edith.get("/api/v1/live/poll", params=asked).json()["frames"]
+    values = {each["id"]: sum(p["value"] for p in each["data"]) for each in frames}
+    assert values == {"all": 3, "own": 4}
+    with edith.stream("GET", "/api/dashboard/stream", params=asked) as stream:
+        assert stream.status_code == 200
+    for person in ("bob", "eve"):
+        assert people[person].get("/api/v1/live/poll", params=asked).status_code == 404
+        answer = people[person].get("/api/dashboard/stream", params=asked)
+        assert answer.status_code == 404

@@ -10,12 +10,8 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from nowline.auth.policy import Action
-from nowline.dashboards.content import query_of
 from nowline.errors import Code, NowlineError
-from nowline.live.commands import Wanted
 from nowline.model.dashboard import Widget
-
-_EVERY_MS = 1_000
 
 
 class TemplateSummary(msgspec.Struct, frozen=True):
@@ -47,12 +43,6 @@ def load() -> Templates:
     files = (file for file in folder.iterdir() if file.name.endswith(".json"))
     decoded = (msgspec.json.decode(file.read_bytes(), type=Template) for file in files)
     return {template.id: template for template in sorted(decoded, key=lambda each: each.id)}
-
-
-def wanted(template: Template) -> list[Wanted]:
-    """The live channels of a dashboard, each under its widget's id."""
-    queries = ((widget.id, query_of(widget)) for widget in template.widgets)
-    return [Wanted(name, query, _EVERY_MS) for name, query in queries if query is not None]
 
 
 @get("/api/v1/templates", opt={"action": Action.READ}, tags=["dashboards"])

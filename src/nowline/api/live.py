@@ -22,7 +22,8 @@ from nowline.api.connections import (
     say_last,
     until_closing,
 )
-from nowline.api.guard import admit_stream
+from nowline.api.guard import admit_stream, principal_of
+from nowline.api.watched import Watched
 from nowline.auth.policy import Action
 from nowline.auth.service import Auth
 from nowline.errors import Code, NowlineError, invalid
@@ -32,6 +33,7 @@ from nowline.live.frames import chunk
 from nowline.live.reader import EventStreamWire, Reader
 from nowline.live.session import Sessions
 from nowline.model.query import Aggregation
+from nowline.model.user import Principal
 
 _RETRY_MS = 1000
 
@@ -45,7 +47,7 @@ class Live:
         sessions: Opens channels.
         auth: Knows who connects.
         sockets: Holds the WebSockets.
-        templates: The subscriptions of each built-in dashboard, by its id.
+        watched: Knows the channels of dashboards.
     """
 
     def __init__(
@@ -53,12 +55,12 @@ class Live:
         sessions: Sessions,
         auth: Auth,
         sockets: Sockets,
-        templates: Mapping[str, list[Wanted]],
+        watched: Watched,
     ) -> None:
         self.sessions = sessions
         self._auth = auth
         self._sockets = sockets
-        self._templates = templates
+        self._watched = watched
         self._conversation = Conversation(self._answer)
 
     async def websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -77,7 +79,7 @@ class Live:
             _check_streamable(scope)
             principal = await admit_stream(scope, self._auth)
             parameters = parameters_of(scope)
-            wanted = self.wanted(parameters)
+            wanted = await self.wanted(parameters, principal)
             self.sessions.check(wanted)
             reader = opened(scope, principal, EventStreamWire())
             hub.admit(reader)
@@ -95,15 +97,15 @@ class Live:
                 reader, send, {"type": "http.response.body", "body": b"", "more_body": False}
             )
 
-    async def poll(self, parameters: Mapping[str, str]) -> Response[bytes]:
+    async def poll(self, parameters: Mapping[str, str], principal: Principal) -> Response[bytes]:
         """`GET /api/v1/live/poll`."""
-        wanted = self.wanted(parameters)
+        wanted = await self.wanted(parameters, principal)
         self.sessions.check(wanted)
         frames, cursor = await self.sessions.poll(wanted, parameters.get("cursor"))
         body = msgspec.json.encode({"frames": [msgspec.Raw(f) for f in frames], "cursor": cursor})
         return Response(body, media_type="application/json")
 
-    def wanted(self, parameters: Mapping[str, str]) -> list[Wanted]:
+    async def wanted(self, parameters: Mapping[str, str], principal: Principal) -> list[Wanted]:
         """The channels that a stream's or poll's parameters ask for.
 
         Raises:
@@ -117,15 +119,9 @@ class Live:
             case "subscriptions":
                 return commands.listed(parameters["subscriptions"])
             case "dashboard":
-                return self._dashboard(parameters["dashboard"])
+                return await self._watched.channels(parameters["dashboard"], principal)
         names = [name for name in parameters["metrics"].split(",") if name]
         return commands.of_metrics(names, every, _aggregation(parameters))
-
-    def _dashboard(self, dashboard_id: str) -> list[Wanted]:
-        found = self._templates.get(dashboard_id)
-        if found is None:
-            raise NowlineError(Code.NOT_FOUND, f"There is no dashboard `{dashboard_id}`.")
-        return found
 
     async def _answer(self, reader: Reader, text: str | bytes) -> None:
         try:
@@ -189,7 +185,8 @@ async def poll(request: Request[Any, Any, Any]) -> Response[Any]:
     Give one of `metrics` (names with commas between them, over the last five minutes),
     `dashboard` (its id) and `subscriptions` (a JSON list as the WebSocket takes them).
     """
-    return await _live(request.scope).poll(parameters_of(request.scope))
+    parameters = parameters_of(request.scope)
+    return await _live(request.scope).poll(parameters, principal_of(request))
 
 
 def _live(scope: Scope) -> Live:

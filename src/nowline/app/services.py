@@ -10,6 +10,7 @@ from nowline.api.live import Live
 from nowline.api.live_activity import LiveActivity
 from nowline.api.live_kpi import LiveKpi
 from nowline.api.page import Page
+from nowline.api.watched import Watched
 from nowline.app.acts import Acts
 from nowline.app.flow import Flow
 from nowline.auth.service import Auth
@@ -42,7 +43,7 @@ def services(  # noqa: PLR0913, PLR0917 - all that routes work with
     updates = KpiUpdates(kpis, clock, error_message)
     sockets = Sockets(flow.hub, auth, clock, viewers)
     templates = dashboard_templates.load()
-    watched = {name: dashboard_templates.wanted(template) for name, template in templates.items()}
+    dashboards = Dashboards(documents, clock)
     return http.Services(
         auth=auth,
         documents=documents,
@@ -61,8 +62,8 @@ def services(  # noqa: PLR0913, PLR0917 - all that routes work with
         present=acts.present,
         history=acts.history,
         kpis=kpis,
-        dashboards=Dashboards(documents, clock),
-        live=Live(flow.sessions, auth, sockets, watched),
+        dashboards=dashboards,
+        live=Live(flow.sessions, auth, sockets, Watched(templates, dashboards)),
         live_kpi=LiveKpi(updates, sockets),
         live_activity=LiveActivity(acts.rooms, sockets),
         telemetry=Telemetry(_counted(flow, acts, configurations, updates)),
