@@ -90,13 +90,14 @@ def test_who_comes_back_gets_every_frame_once(server: Server, here: Desk, by: st
 
 @pytest.mark.parametrize("last", ["garbage", "0-0-0", "1f2-3-abc"])
 def test_an_unknown_id_starts_over(server: Server, here: Desk, last: str) -> None:
-    here.post("sse.reset", 1)
-    with stream(server, listed(subscription("sse.reset")), here.token, last) as viewer:
+    name = f"sse.reset.{last}"
+    here.post(name, 1)
+    with stream(server, listed(subscription(name)), here.token, last) as viewer:
         viewer.expect("reset")
         assert set(points(viewer.expect("snapshot")).values()) == {1}
         last = viewer.last_id
-    with stream(server, listed(subscription("sse.reset")), here.token, last) as viewer:
-        here.post("sse.reset", 2)
+    with stream(server, listed(subscription(name)), here.token, last) as viewer:
+        here.post(name, 2)
         until(viewer, 2)
 
 
