@@ -42,14 +42,12 @@ describe('readWidgets', () => {
     expect(whole?.config.share).toBe(false);
   });
 
-  it('leaves out kinds that it cannot show', () => {
-    expect(readWidgets([{ id: 'a', type: 'hologram', position, config: {} }])).toEqual([]);
-  });
-
-  it('falls back to a line for a chart that it does not know', () => {
-    const [widget] = readWidgets([
-      { id: 'a', type: 'chart', position, config: { query, chart: 'spiral' } },
+  it('keeps the place of what it cannot show, and says what that is', () => {
+    const [widget, chart] = readWidgets([
+      { id: 'a', type: 'hologram', position, config: {} },
+      { id: 'b', type: 'chart', position, config: { query, chart: 'spiral' } },
     ]);
-    expect(widget?.config.chart).toBe('line');
+    expect(widget).toMatchObject({ id: 'a', type: 'unknown', unknown: 'hologram', position });
+    expect(chart).toMatchObject({ type: 'unknown', unknown: 'chart: spiral' });
   });
 });

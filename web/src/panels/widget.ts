@@ -1,5 +1,6 @@
 import type { Query } from '../live/protocol';
 import type { Reduce } from '../series/reduce';
+import type { Threshold } from '../series/threshold';
 import type { Unit } from '../series/unit';
 
 export interface Position {
@@ -15,47 +16,83 @@ export interface LabelledQuery {
   label: string;
 }
 
+export const CHARTS = ['line', 'area', 'bar', 'pie', 'heatmap', 'gauge'] as const;
+export type ChartKind = (typeof CHARTS)[number];
+
 export interface WidgetConfig {
   queries: LabelledQuery[];
   subtitle: string;
   unit: Unit;
-  chart: 'line' | 'area' | 'bar';
+  /** Digits after the point; null for as many as a glance can use. */
+  decimals: number | null;
+  chart: ChartKind;
+  /** Areas and bars stand on one another. */
+  stack: boolean;
+  /** Bars: one for each bucket of time, or one for each group. */
+  by: 'time' | 'group';
+  /** A pie with a hole, and the sum in it. */
+  donut: boolean;
   /** Values are counts of a bucket and are shown per this time; null where they stay counts. */
   perMs: number | null;
   /** The first query's values are shown as a percentage of the second's. */
   share: boolean;
   /** A bucket without a point means zero. */
   zeroFill: boolean;
+  min: number | null;
   max: number | null;
-  thresholds: { value: number; label: string }[];
+  /** What the value may come to: its share of this is told, and thresholds may refer to it. */
+  limit: number | null;
+  thresholds: Threshold[];
   reduce: Reduce;
-  /** The span that a card's value covers or compares with. */
-  overMs: number;
+  /** The span that a number covers or compares with; null for all that is shown. */
+  overMs: number | null;
   /** Whether more is better, worse or neither. */
   good: 'up' | 'down' | null;
+  /** Markdown. */
   text: string;
+  /** The event types of a feed; all if there are none. */
+  eventTypes: string[];
 }
+
+export const WIDGET_TYPES = ['chart', 'metric', 'table', 'feed', 'text'] as const;
+export type WidgetType = (typeof WIDGET_TYPES)[number];
 
 export interface Widget {
   id: string;
-  type: 'chart' | 'metric' | 'table' | 'text';
+  type: WidgetType | 'unknown';
   title: string;
   position: Position;
   config: WidgetConfig;
+  /** What a widget that this page cannot show calls itself. */
+  unknown?: string;
 }
+
+/** Whether a widget shows answers to queries. */
+export function asks({ type }: Widget): boolean {
+  return type === 'chart' || type === 'metric' || type === 'table';
+}
+
+export const CARD_OVER_MS = 60_000;
 
 export const PLAIN_CONFIG: WidgetConfig = {
   queries: [],
   subtitle: '',
   unit: '',
+  decimals: null,
   chart: 'line',
+  stack: false,
+  by: 'time',
+  donut: false,
   perMs: null,
   share: false,
   zeroFill: false,
+  min: null,
   max: null,
+  limit: null,
   thresholds: [],
   reduce: 'last',
-  overMs: 60_000,
+  overMs: null,
   good: null,
   text: '',
+  eventTypes: [],
 };

@@ -71,3 +71,12 @@ describe('ordinal', () => {
     ]);
   });
 });
+
+describe('decimals', () => {
+  it('writes exactly as many as are asked for', () => {
+    expect(format(3, 'percent', 2)).toBe('3.00%');
+    expect(format(12_345, '', 0)).toBe('12k');
+    expect(format(1536, 'bytes', 2)).toBe('1.50 KB');
+    expect(format(1234.5678, 'ms', 3)).toBe('1.235 s');
+  });
+});

@@ -1,5 +1,7 @@
+export const UNITS = ['percent', 'bytes', 'bytes/s', 'ms', '/s', '/min', 'EUR', 'count'] as const;
+
 /** How the values of a metric are written. */
-export type Unit = 'percent' | 'bytes' | 'bytes/s' | 'ms' | '/s' | '/min' | 'EUR' | 'count' | '';
+export type Unit = (typeof UNITS)[number] | '';
 
 const BYTES = ['B', 'KB', 'MB', 'GB', 'TB', 'PB'];
 const THOUSANDS = ['', 'k', 'M', 'G', 'T'];
@@ -16,7 +18,12 @@ export interface Written {
   unit: string;
 }
 
-function digits(value: number, most = 2): string {
+/** As many digits as a glance can use, or exactly as many behind the point as are asked for. */
+function digits(value: number, decimals: number | null, most = 2): string {
+  if (decimals !== null) {
+    const exactly = { minimumFractionDigits: decimals, maximumFractionDigits: decimals };
+    return value.toLocaleString('en', exactly);
+  }
   const size = Math.abs(value);
   const places = size >= 100 ? 0 : size >= 10 ? Math.min(1, most) : most;
   return value.toLocaleString('en', { maximumFractionDigits: places });
@@ -32,46 +39,53 @@ function scaled(value: number, base: number, names: readonly string[]): [number,
   return [rest, names[step] ?? ''];
 }
 
-function writeCount(value: number): Written {
-  if (Math.abs(value) < 10_000) return { figure: digits(value), unit: '' };
+function writeCount(value: number, decimals: number | null): Written {
+  if (Math.abs(value) < 10_000) return { figure: digits(value, decimals), unit: '' };
   const [rest, name] = scaled(value, 1000, THOUSANDS);
-  return { figure: digits(rest) + name, unit: '' };
+  return { figure: digits(rest, decimals) + name, unit: '' };
 }
 
-function writeBytes(value: number, suffix: string): Written {
+function writeBytes(value: number, suffix: string, decimals: number | null): Written {
   const [rest, name] = scaled(value, 1024, BYTES);
-  return { figure: digits(rest, 1), unit: name + suffix };
+  return { figure: digits(rest, decimals, 1), unit: name + suffix };
 }
 
-function writeDuration(value: number): Written {
+function writeDuration(value: number, decimals: number | null): Written {
   const [, divisor, name] = DURATIONS.find(([limit]) => Math.abs(value) < limit) ?? [0, 1, 'ms'];
-  return { figure: digits(value / divisor), unit: name };
+  return { figure: digits(value / divisor, decimals), unit: name };
 }
 
-/** The figure and the unit of a value, with as many digits as a glance can use. */
-export function write(value: number, unit: Unit): Written {
+/**
+ * The figure and the unit of a value, with as many digits as a glance can use, or with
+ * `decimals` behind the point.
+ */
+export function write(value: number, unit: Unit, decimals: number | null = null): Written {
   switch (unit) {
     case 'percent':
-      return { figure: digits(value, 1), unit: '%' };
+      return { figure: digits(value, decimals, 1), unit: '%' };
     case 'bytes':
-      return writeBytes(value, '');
+      return writeBytes(value, '', decimals);
     case 'bytes/s':
-      return writeBytes(value, '/s');
+      return writeBytes(value, '/s', decimals);
     case 'ms':
-      return writeDuration(value);
+      return writeDuration(value, decimals);
     case '/s':
     case '/min':
-      return { ...writeCount(value), unit };
+      return { ...writeCount(value, decimals), unit };
     case 'EUR':
-      return { figure: writeCount(value).figure, unit: '€' };
+      return { figure: writeCount(value, decimals).figure, unit: '€' };
     default:
-      return writeCount(value);
+      return writeCount(value, decimals);
   }
 }
 
-export function format(value: number | null | undefined, unit: Unit): string {
+export function format(
+  value: number | null | undefined,
+  unit: Unit,
+  decimals: number | null = null,
+): string {
   if (value === null || value === undefined) return '–';
-  const written = write(value, unit);
+  const written = write(value, unit, decimals);
   const space = written.unit && !['%', '/s', '/min'].includes(written.unit) ? ' ' : '';
   return written.figure + space + written.unit;
 }
