@@ -1,11 +1,12 @@
 import { SERIES_COLOURS } from '../series/palette';
+import { TONES, type Tone } from '../series/threshold';
 
 /** The colours of the theme as a canvas understands them. */
 export interface Colours {
   text: string;
   grid: string;
   surface: string;
-  warning: string;
+  tones: Record<Tone, string>;
   series: readonly string[];
 }
 
@@ -22,7 +23,7 @@ export function readColours(host: HTMLElement): Colours {
     text: resolve('text-muted'),
     grid: resolve('grid'),
     surface: resolve('surface'),
-    warning: resolve('warning'),
+    tones: Object.fromEntries(TONES.map((tone) => [tone, resolve(tone)])) as Record<Tone, string>,
     series: Array.from({ length: SERIES_COLOURS }, (_, slot) => resolve(`series-${String(slot)}`)),
   };
   probe.remove();

@@ -2,7 +2,10 @@ import uPlot from 'uplot';
 
 import { niceScale } from '../series/scale';
 import type { Shape } from '../series/shape';
+import { stack, type Layer } from '../series/stack';
+import type { Mark as ThresholdMark } from '../series/threshold';
 import { format, type Unit } from '../series/unit';
+import { barPaths } from './bars';
 import { translucent, type Colours } from './colours';
 import { timeLabel, timeTicks } from './time-axis';
 
@@ -14,17 +17,14 @@ export interface SeriesStyle {
   hidden: boolean;
 }
 
-export interface Threshold {
-  value: number;
-  label: string;
-}
-
 export interface ChartOptions {
   mark: Mark;
   unit: Unit;
-  /** The top of the scale where it is known, e.g. 100 %. */
+  /** Whether areas and bars stand on one another. */
+  stacked: boolean;
+  /** The ends of the scale where they are known, e.g. 100 %. */
+  min: number | null;
   max: number | null;
-  thresholds: readonly Threshold[];
   bucketMs: number;
   series: readonly SeriesStyle[];
   colours: Colours;
@@ -47,6 +47,8 @@ export interface GlowAt {
 const SYNC_KEY = 'nowline';
 const AXIS_FONT = '12px system-ui, sans-serif';
 const AREA_ALPHA = 0.08;
+/** Layers of a stack are told apart by their colour, not by a line alone. */
+const LAYER_ALPHA = 0.55;
 /** How far the cursor looks for a value of a series that reports seldom. */
 const REACH = 3;
 
@@ -79,6 +81,9 @@ export class TimeChart {
   #lonely: number[][] = [];
   #ticks: number[] = [];
   #glowing: readonly GlowAt[] = [];
+  #thresholds: readonly ThresholdMark[] = [];
+  #columns: Shape['columns'] = [];
+  #layers: readonly Layer[] = [];
   #drawnEnd = 0;
   #spanMs = 0;
 
@@ -89,9 +94,19 @@ export class TimeChart {
   }
 
   setData({ times, columns }: Shape): void {
+    const { stacked, series } = this.#options;
+    const values = columns.map((column) => column.values);
+    this.#columns = columns;
     this.#lonely = columns.map((column) => column.lonely);
-    const data: Columns = [times, ...columns.map((column) => column.values)];
+    this.#layers = stacked ? stack(values, (column) => series[column]?.hidden ?? false) : [];
+    const drawn = stacked ? this.#layers.map(({ top }) => top) : values;
+    const data: Columns = [times, ...drawn];
     this.#plot.setData(data as uPlot.AlignedData, false);
+    this.#drawnEnd = 0;
+  }
+
+  setThresholds(thresholds: readonly ThresholdMark[]): void {
+    this.#thresholds = thresholds;
     this.#drawnEnd = 0;
   }
 
@@ -132,7 +147,8 @@ export class TimeChart {
       cursor: this.#cursor(),
       scales: { x: { time: true, auto: false }, y: { range: this.#yRange } },
       axes: [this.#xAxis(colours), this.#yAxis(colours)],
-      series: [{}, ...series.map((style) => this.#seriesOf(style))],
+      series: [{}, ...series.map((style, i) => this.#seriesOf(style, i))],
+      bands: this.#bands(),
       hooks: { setCursor: [this.#cursorMoved], draw: [this.#drawThresholds, this.#drawGlow] },
     };
   }
@@ -183,30 +199,56 @@ export class TimeChart {
   }
 
   #yRange = (_plot: uPlot, low: number | null, high: number | null): uPlot.Range.MinMax => {
-    const { max, unit, thresholds } = this.#options;
-    const top = Math.max(high ?? 0, max ?? 0, ...thresholds.map(({ value }) => value));
-    const scale = niceScale(low ?? 0, top, unit.startsWith('bytes') ? 1024 : 10);
+    const { min, max, unit } = this.#options;
+    const top = Math.max(high ?? 0, max ?? 0, ...this.#thresholds.map(({ at }) => at));
+    const base = unit.startsWith('bytes') ? 1024 : 10;
+    const scale = niceScale(low ?? min ?? 0, top, base, min ?? 0);
     this.#ticks = scale.ticks;
     return [scale.min, scale.max];
   };
 
-  #seriesOf({ slot, hidden, label }: SeriesStyle): uPlot.Series {
+  /** Each layer of a stack is filled down to the one below that is shown. */
+  #bands(): uPlot.Band[] {
+    const { series, stacked, mark, colours } = this.#options;
+    if (!stacked || mark === 'bar') return [];
+    const shown = series.flatMap(({ hidden }, i) => (hidden ? [] : [i]));
+    return shown.slice(1).map((upper, i) => ({
+      series: [upper + 1, (shown[i] ?? 0) + 1],
+      fill: translucent(colours.series[series[upper]?.slot ?? 0] ?? '', LAYER_ALPHA),
+    }));
+  }
+
+  #fillOf(stroke: string): string {
+    const { mark, stacked } = this.#options;
+    if (mark === 'bar') return translucent(stroke, 0.85);
+    return translucent(stroke, stacked ? LAYER_ALPHA : AREA_ALPHA);
+  }
+
+  #barsOf(index: number): uPlot.Series.PathBuilder {
+    const { stacked, bucketMs, series } = this.#options;
+    const shown = series.flatMap(({ hidden }, i) => (hidden ? [] : [i]));
+    return barPaths({
+      bucketMs,
+      place: stacked ? 0 : Math.max(0, shown.indexOf(index)),
+      places: stacked ? 1 : Math.max(1, shown.length),
+      base: (row) => this.#layers[index]?.base[row] ?? 0,
+    });
+  }
+
+  #seriesOf({ slot, hidden, label }: SeriesStyle, index: number): uPlot.Series {
     const { mark, colours } = this.#options;
     const stroke = colours.series[slot] ?? colours.text;
     const bar = mark === 'bar';
-    const fill = bar ? translucent(stroke, 0.85) : translucent(stroke, AREA_ALPHA);
     return {
       label,
       show: !hidden,
       stroke,
       width: bar ? 0 : 1.5,
-      ...(mark === 'line' ? {} : { fill }),
-      ...(bar && uPlot.paths.bars
-        ? { paths: uPlot.paths.bars({ size: [0.8, 40], align: 1, radius: 0.1 }) }
-        : {}),
+      ...(mark === 'line' ? {} : { fill: this.#fillOf(stroke) }),
+      ...(bar ? { paths: this.#barsOf(index) } : {}),
       points: {
         show: () => !bar,
-        filter: (_plot, index) => this.#lonely[index - 1] ?? [],
+        filter: (_plot, column) => this.#lonely[column - 1] ?? [],
         size: 5,
         fill: stroke,
       },
@@ -225,7 +267,7 @@ export class TimeChart {
     const values = plot.series.slice(1).map((series, i) => {
       const row = rows[i + 1];
       return series.show && row !== null && row !== undefined
-        ? (plot.data[i + 1]?.[row] ?? null)
+        ? (this.#columns[i]?.values[row] ?? null)
         : null;
     });
     const time = plot.data[0][idx] ?? 0;
@@ -233,12 +275,10 @@ export class TimeChart {
   };
 
   #drawThresholds = ({ ctx, bbox, valToPos }: uPlot): void => {
-    const { thresholds, colours } = this.#options;
-    for (const { value, label } of thresholds) {
-      const y = Math.round(valToPos(value, 'y', true)) + 0.5;
+    for (const { at, label, tone } of this.#thresholds) {
+      const y = Math.round(valToPos(at, 'y', true)) + 0.5;
       ctx.save();
-      ctx.strokeStyle = colours.warning;
-      ctx.fillStyle = colours.warning;
+      ctx.strokeStyle = ctx.fillStyle = this.#options.colours.tones[tone];
       ctx.setLineDash([4 * devicePixelRatio, 4 * devicePixelRatio]);
       ctx.beginPath();
       ctx.moveTo(bbox.left, y);

@@ -36,5 +36,6 @@ export function createApp(session: Session, router: Router, theme: Theme): App {
     loop: new FrameLoop(),
     tooltip: new Tooltip(),
     catalogue: new Catalogue(),
+    loadFeed: () => import('./activity/FeedWidget.svelte'),
   };
 }

@@ -1,10 +1,11 @@
-import { createContext } from 'svelte';
+import { createContext, type Component } from 'svelte';
 
 import type { FrameLoop } from '../chart/frame-loop';
 import type { Tooltip } from '../chart/tooltip.svelte';
 import type { Sources } from '../live/feed.svelte';
 import type { Palette } from '../series/palette';
 import type { Theme } from '../ui/theme.svelte';
+import type { Widget } from './widget';
 
 /** What every panel shares with the others on the page. */
 export interface Page extends Sources {
@@ -12,6 +13,8 @@ export interface Page extends Sources {
   theme: Theme;
   loop: FrameLoop;
   tooltip: Tooltip;
+  /** Loads what shows the newest events; it stands above the panels. */
+  loadFeed: () => Promise<{ default: Component<{ widget: Widget }> }>;
 }
 
 const [getPage, setPage] = createContext<Page>();

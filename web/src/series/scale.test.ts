@@ -27,4 +27,9 @@ describe('niceScale', () => {
     expect(niceScale(-5, 5).min).toBeLessThanOrEqual(-5);
     expect(niceScale(0, 0)).toEqual({ min: 0, max: 1, ticks: [0, 0.25, 0.5, 0.75, 1] });
   });
+
+  it('stands on another floor where there is one', () => {
+    expect(niceScale(94, 99, 10, 90).min).toBe(90);
+    expect(niceScale(80, 99, 10, 90).min).toBeLessThanOrEqual(80);
+  });
 });

@@ -15,10 +15,10 @@ function roundUp(rough: number, base: number): number {
 
 /**
  * A scale with at most five ticks at round values that covers `low` to `high`.
- * It stands on zero unless values go below it; `base` is 1024 for bytes.
+ * It stands on `floor` unless values go below it; `base` is 1024 for bytes.
  */
-export function niceScale(low: number, high: number, base: 10 | 1024 = 10): Scale {
-  const bottom = Math.min(0, low);
+export function niceScale(low: number, high: number, base: 10 | 1024 = 10, floor = 0): Scale {
+  const bottom = Math.min(floor, low);
   const top = high > bottom ? high : bottom + 1;
   const step = roundUp((top - bottom) / MOST_INTERVALS, base);
   const min = Math.floor(bottom / step + 1e-9) * step;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import type { ActivityEvent } from '../../api/resources';
-import { chattyRate, isChatty, merge, Pace } from './newest';
+import { chattyRate, isChatty, merge, ofTypes, Pace } from './newest';
 
 const NOW = Date.UTC(2026, 0, 1);
 
@@ -60,5 +60,20 @@ describe('the pace', () => {
       false,
       false,
     ]);
+  });
+});
+
+describe('ofTypes', () => {
+  const events = [event('a', 0), event('b', 1, 'ERROR'), event('c', 2, 'API_CALL', 200)];
+
+  it('leaves only the types that are asked for, in their order', () => {
+    expect(ofTypes(events, ['API_CALL', 'ERROR']).map(({ event_id }) => event_id)).toEqual([
+      'b',
+      'c',
+    ]);
+  });
+
+  it('leaves all if none is asked for', () => {
+    expect(ofTypes(events, [])).toEqual(events);
   });
 });

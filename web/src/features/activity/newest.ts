@@ -50,3 +50,11 @@ export class Pace {
     return this.#tooFast;
   }
 }
+
+/** The events of these types; all events if there are none. */
+export function ofTypes(
+  events: readonly ActivityEvent[],
+  types: readonly string[],
+): readonly ActivityEvent[] {
+  return types.length === 0 ? events : events.filter((one) => types.includes(one.event_type));
+}

@@ -1,0 +1,150 @@
+import { heatOf, type HeatScale } from '../series/heat';
+import type { Shape } from '../series/shape';
+import { translucent, type Colours } from './colours';
+import { timeLabel, timeTicks } from './time-axis';
+
+export interface HeatOptions {
+  labels: readonly string[];
+  slot: number;
+  bucketMs: number;
+  scale: HeatScale;
+  colours: Colours;
+}
+
+/** What is under the pointer. */
+export interface HeatCell {
+  time: number;
+  row: number;
+}
+
+const FONT = '12px system-ui, sans-serif';
+const AXIS_PX = 26;
+const RIGHT_PX = 18;
+const LABEL_GAP_PX = 8;
+const WIDEST_LABELS = 0.34;
+const TICK_PX = 90;
+const EDGE_PX = 16;
+/** Nothing is not the same as no value: it has a colour, if a faint one. */
+const LEAST_ALPHA = 0.1;
+
+/** How strongly a cell is coloured. */
+export function alphaOf(value: number, scale: HeatScale): number {
+  return LEAST_ALPHA + (1 - LEAST_ALPHA) * heatOf(value, scale);
+}
+
+/** Values of several series over time as colours, in a window that is moved along by `moveTo`. */
+export class HeatMap {
+  readonly #canvas: HTMLCanvasElement;
+  readonly #options: HeatOptions;
+  #shape: Shape = { times: [], columns: [] };
+  #end = 0;
+  #spanMs = 1;
+  #drawnEnd = 0;
+  #left = 0;
+
+  constructor(canvas: HTMLCanvasElement, options: HeatOptions) {
+    this.#canvas = canvas;
+    this.#options = options;
+  }
+
+  setData(shape: Shape): void {
+    this.#shape = shape;
+    this.#drawnEnd = 0;
+  }
+
+  /** Shows the span that ends at `end`; does nothing until that moves the picture half a pixel. */
+  moveTo(end: number, spanMs: number): void {
+    const { clientWidth, clientHeight } = this.#canvas;
+    const moved = (Math.abs(end - this.#drawnEnd) / spanMs) * clientWidth;
+    const isSized = this.#canvas.width === Math.round(clientWidth * devicePixelRatio);
+    if (moved < 0.5 && spanMs === this.#spanMs && isSized) return;
+    [this.#end, this.#drawnEnd, this.#spanMs] = [end, end, spanMs];
+    this.#draw(clientWidth, clientHeight);
+  }
+
+  /** What is drawn at a place, px from the upper left corner; null outside of the cells. */
+  cellAt(x: number, y: number): HeatCell | null {
+    const { clientWidth, clientHeight } = this.#canvas;
+    const [width, height] = [clientWidth - this.#left - RIGHT_PX, clientHeight - AXIS_PX];
+    const rows = this.#options.labels.length;
+    if (x < this.#left || x > this.#left + width || y < 0 || y >= height || rows === 0) return null;
+    const { bucketMs } = this.#options;
+    const moment = this.#end - this.#spanMs + ((x - this.#left) / width) * this.#spanMs;
+    return {
+      time: Math.floor(moment / bucketMs) * bucketMs,
+      row: Math.floor((y / height) * rows),
+    };
+  }
+
+  #draw(width: number, height: number): void {
+    const context = this.#canvas.getContext('2d');
+    if (!context || width === 0 || height === 0) return;
+    this.#canvas.width = Math.round(width * devicePixelRatio);
+    this.#canvas.height = Math.round(height * devicePixelRatio);
+    context.scale(devicePixelRatio, devicePixelRatio);
+    context.font = FONT;
+    this.#drawLabels(context, width, height - AXIS_PX);
+    this.#drawCells(context, width - this.#left - RIGHT_PX, height - AXIS_PX);
+    this.#drawTimes(context, width - this.#left - RIGHT_PX, height);
+  }
+
+  #drawLabels(context: CanvasRenderingContext2D, width: number, height: number): void {
+    const { labels, colours } = this.#options;
+    const most = width * WIDEST_LABELS;
+    const longest = Math.max(0, ...labels.map((label) => context.measureText(label).width));
+    this.#left = Math.min(most, longest) + LABEL_GAP_PX;
+    context.fillStyle = colours.text;
+    context.textBaseline = 'middle';
+    const rowPx = height / Math.max(1, labels.length);
+    // Where rows are lower than letters, only some have their name.
+    const step = Math.max(1, Math.ceil(13 / rowPx));
+    labels.forEach((label, row) => {
+      if (row % step === 0) context.fillText(fit(context, label, most), 0, (row + 0.5) * rowPx);
+    });
+  }
+
+  #drawCells(context: CanvasRenderingContext2D, width: number, height: number): void {
+    const { bucketMs, scale, colours, slot, labels } = this.#options;
+    const rowPx = height / Math.max(1, labels.length);
+    const colour = colours.series[slot] ?? colours.text;
+    context.save();
+    context.beginPath();
+    context.rect(this.#left, 0, width, height);
+    context.clip();
+    const cellPx = (bucketMs / this.#spanMs) * width;
+    const gap = cellPx > 4 ? 1 : 0;
+    this.#shape.columns.forEach(({ values }, row) => {
+      values.forEach((value, i) => {
+        if (typeof value !== 'number') return;
+        const x = ((this.#shape.times[i] ?? 0) - this.#end + this.#spanMs) / this.#spanMs;
+        context.fillStyle = translucent(colour, alphaOf(value, scale));
+        const left = this.#left + x * width;
+        context.fillRect(left, row * rowPx, Math.max(1, cellPx - gap), rowPx - (rowPx > 4 ? 1 : 0));
+      });
+    });
+    context.restore();
+  }
+
+  #drawTimes(context: CanvasRenderingContext2D, width: number, height: number): void {
+    const most = Math.max(2, Math.min(5, Math.floor(width / TICK_PX)));
+    const from = this.#end - this.#spanMs;
+    const edge = (this.#spanMs * EDGE_PX) / Math.max(width, 1);
+    const ticks = timeTicks(from + edge, this.#end, most);
+    const step = (ticks[1] ?? Infinity) - (ticks[0] ?? 0);
+    context.fillStyle = this.#options.colours.text;
+    context.textAlign = 'center';
+    context.textBaseline = 'bottom';
+    for (const tick of ticks) {
+      const x = this.#left + ((tick - from) / this.#spanMs) * width;
+      context.fillText(timeLabel(tick, step), x, height - 4);
+    }
+  }
+}
+
+/** The text, cut to a width. */
+function fit(context: CanvasRenderingContext2D, text: string, width: number): string {
+  if (context.measureText(text).width <= width) return text;
+  let length = text.length - 1;
+  while (length > 1 && context.measureText(`${text.slice(0, length)}…`).width > width) length -= 1;
+  return `${text.slice(0, length)}…`;
+}
