@@ -107,6 +107,12 @@ class Present:
         """The newest events, newest first."""
         return [event for *_, event in heapq.nlargest(limit, self._newest)]
 
+    def active_users(self) -> int:
+        """Different users in the last five minutes."""
+        now = self._clock.now_ms()
+        self._catch_up(now)
+        return self._users.count(now)
+
     def stats(self, zone: ZoneInfo) -> Stats:
         """The counters as of now.
 

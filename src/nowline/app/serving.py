@@ -18,6 +18,7 @@ from nowline.api import protocol
 from nowline.api.server import Served, Server
 from nowline.app.acts import Acts
 from nowline.app.background import background
+from nowline.app.counted import counted
 from nowline.app.flow import Flow
 from nowline.app.opening import open_events, open_store
 from nowline.app.services import services
@@ -26,6 +27,8 @@ from nowline.backup.service import Backups
 from nowline.backup.staging import Sources
 from nowline.bus.opening import open_log
 from nowline.clock import Clock, SystemClock
+from nowline.collect.activity import ActivityCollector
+from nowline.collect.flow import FlowCollector
 from nowline.collect.host import HostCollector
 from nowline.collect.live import LiveCollector
 from nowline.collect.requests import RequestStats
@@ -36,7 +39,6 @@ from nowline.config import ConfigError, Settings, signing_key
 from nowline.errors import NowlineError
 from nowline.ingest.service import Ingest
 from nowline.live import transport
-from nowline.live.hub import Hub
 from nowline.live.pace import ViewerLimits
 from nowline.lock import DirectoryLock
 from nowline.rollup.store_writer import STORE_GROUP
@@ -113,7 +115,8 @@ async def _running(settings: Settings, clock: Clock) -> AsyncIterator[Served]:
         )
         if flow.statsd is not None and settings.statsd_port is not None:
             await _enter_statsd(stack, flow.statsd, settings.statsd_port)
-        collecting = run_every_second(_samples(settings, requests, flow.hub), flow.ingest, clock)
+        samples = _samples(settings, requests, flow, acts)
+        collecting = run_every_second(samples, flow.ingest, clock)
         await stack.enter_async_context(background(collecting))
         await stack.enter_async_context(background(*_following(settings, flow.ingest, clock)))
         yield Served(app, http.express(given), flow.hub, auth)
@@ -144,11 +147,13 @@ async def _create_first_admin(auth: Auth, email: str, password: str) -> None:
         raise ConfigError(f"NOWLINE_ADMIN_{field.upper()}: {message}") from error
 
 
-def _samples(settings: Settings, requests: RequestStats, hub: Hub) -> list[Sample]:
+def _samples(settings: Settings, requests: RequestStats, flow: Flow, acts: Acts) -> list[Sample]:
     own: list[Sample] = [
         ProcessCollector().sample,
         requests.sample,
-        LiveCollector(hub.state).sample,
+        LiveCollector(flow.hub.state).sample,
+        FlowCollector(lambda: counted(flow, acts)).sample,
+        ActivityCollector(acts.present.active_users).sample,
     ]
     return [HostCollector().sample, *own] if settings.host_metrics else own
 

@@ -4,7 +4,7 @@ import { unitOf } from '../../series/unit';
 
 /** Metrics that have a dashboard of their own: those of events and tasks among them. */
 const BUILT_IN =
-  /^(host|nowline|shop)\.|^(events|api\.(calls|errors|duration)|task\.(count|duration|cpu|memory))$/;
+  /^(host|nowline|shop)\.|^(activity\.active_users|events|api\.(calls|errors|duration)|task\.(count|duration|cpu|memory))$/;
 
 export function isOwn({ name }: CatalogueEntry): boolean {
   return !BUILT_IN.test(name);
