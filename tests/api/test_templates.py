@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 
 from asking import fields
+from polling import eventually
 
 URL = "/api/v1/templates"
 
@@ -25,7 +26,17 @@ def queries(widget: dict[str, Any]) -> list[dict[str, Any]]:
 
 def test_the_list_names_each_template(reader: httpx.Client) -> None:
     listed = reader.get(URL).json()["templates"]
-    names = {"host", "shop", "user-activity", "api-health", "tasks"}
+    names = {
+        "host",
+        "saas",
+        "kpi",
+        "tasks",
+        "api-health",
+        "user-activity",
+        "business",
+        "self",
+        "shop",
+    }
     assert names <= {template["id"] for template in listed}
     assert all(set(template) == {"id", "name", "description"} for template in listed)
     assert all(template["name"] and template["description"] for template in listed)
@@ -67,6 +78,37 @@ def test_every_query_of_a_template_is_answered(reader: httpx.Client) -> None:
     for query in asked:
         answer = reader.post("/api/v1/metrics/query", json=query)
         assert answer.status_code == 200, (query, answer.text)
+
+
+def test_each_saas_panel_has_its_window_and_its_mark(reader: httpx.Client) -> None:
+    saas = reader.get(f"{URL}/saas").raise_for_status().json()
+    panels = {widget["title"]: widget["config"] for widget in saas["widgets"]}
+    windows = {
+        name: {query["time_range"]["last"] for query in queries({"config": panels[name]})}
+        for name in ("Logins", "API calls", "Error rate")
+    }
+    assert windows == {"Logins": {"30m"}, "API calls": {"10m"}, "Error rate": {"30m"}}
+    marks = {name: config.get("thresholds", [{}])[0] for name, config in panels.items()}
+    told = {name: (mark.get("value"), mark.get("tone")) for name, mark in marks.items()}
+    assert told.items() >= {
+        ("Active users", (0.5, "bad")),
+        ("Logins", (2, "good")),
+        ("API calls", (0.8, "warning")),
+        ("Error rate", (5, "bad")),
+    }
+
+
+def test_the_server_yields_what_its_own_dashboard_asks_for(reader: httpx.Client) -> None:
+    own = reader.get(f"{URL}/self").raise_for_status().json()
+    asked = {query["metric_name"] for widget in own["widgets"] for query in queries(widget)}
+    # These are of queries over HTTP and of live views: a fresh server has had none.
+    asked -= {"nowline.query.mean_ms", "nowline.live.publish_ms", "nowline.live.write_ms"}
+
+    def missing() -> set[str]:
+        listed = reader.get("/api/v1/metrics").raise_for_status().json()["metrics"]
+        return asked - {metric["name"] for metric in listed}
+
+    assert eventually(lambda: not missing()), missing()
 
 
 def test_activity_dashboards_ask_for_what_events_and_tasks_yield(reader: httpx.Client) -> None:

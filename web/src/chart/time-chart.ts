@@ -49,6 +49,8 @@ const AXIS_FONT = '12px system-ui, sans-serif';
 const AREA_ALPHA = 0.08;
 /** Layers of a stack are told apart by their colour, not by a line alone. */
 const LAYER_ALPHA = 0.55;
+/** Room that a threshold's label needs above its line. */
+const LABEL_PX = 16;
 /** How far the cursor looks for a value of a series that reports seldom. */
 const REACH = 3;
 
@@ -285,9 +287,10 @@ export class TimeChart {
       ctx.lineTo(bbox.left + bbox.width, y);
       ctx.stroke();
       ctx.textAlign = 'right';
-      ctx.textBaseline = 'bottom';
+      const isAtTop = y - bbox.top < LABEL_PX * devicePixelRatio;
+      ctx.textBaseline = isAtTop ? 'top' : 'bottom';
       ctx.font = `${String(12 * devicePixelRatio)}px system-ui, sans-serif`;
-      ctx.fillText(label, bbox.left + bbox.width - 4, y - 2);
+      ctx.fillText(label, bbox.left + bbox.width - 4, isAtTop ? y + 4 : y - 2);
       ctx.restore();
     }
   };

@@ -33,6 +33,7 @@ export interface RawConfig {
   donut?: boolean;
   per_second?: boolean;
   per_minute?: boolean;
+  rolling?: string;
   share?: boolean;
   zero_fill?: boolean;
   min?: number;
@@ -145,6 +146,7 @@ export function readConfig(raw: RawConfig, type: WidgetType, title: string): Wid
     by: raw.by === 'group' ? 'group' : 'time',
     donut: raw.donut === true,
     perMs: perMsOf(raw),
+    rollingMs: durationMs(text(raw.rolling)),
     share: raw.share === true && queries.length === SHARE_QUERIES,
     zeroFill: raw.zero_fill === true,
     thresholds: records(raw.thresholds).flatMap(thresholdOf),

@@ -2,6 +2,7 @@ import type { GlowAt, SeriesStyle } from '../chart/time-chart';
 import type { Feed } from '../live/feed.svelte';
 import type { Palette } from '../series/palette';
 import { tagsLabel } from '../series/point';
+import { rolling } from '../series/rolling';
 import { shape, type Shape } from '../series/shape';
 import { shareOf } from '../series/share';
 import type { SeriesTable } from '../series/table';
@@ -66,6 +67,8 @@ function shapeOf(
     completeBefore: countsUp(query) ? now : null,
     beside,
   });
+  if (config.rollingMs !== null)
+    return rolling(drawn, Math.round(config.rollingMs / bucketMs) || 1);
   return config.perMs === null ? drawn : divide(drawn, bucketMs / config.perMs);
 }
 

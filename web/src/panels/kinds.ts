@@ -10,6 +10,7 @@ export type ConfigField =
   | 'decimals'
   | 'per_second'
   | 'per_minute'
+  | 'rolling'
   | 'share'
   | 'zero_fill'
   | 'stack'
@@ -51,7 +52,7 @@ const QUESTION: readonly ConfigField[] = [
 ];
 const SCALE: readonly ConfigField[] = ['min', 'max', 'limit', 'thresholds'];
 const NUMBER: readonly ConfigField[] = ['reduce', 'over'];
-const OVER_TIME: readonly ConfigField[] = [...QUESTION, ...SCALE, 'share'];
+const OVER_TIME: readonly ConfigField[] = [...QUESTION, ...SCALE, 'rolling', 'share'];
 
 const CHART_SIZE = { w: 6, h: 5 };
 const SMALL_SIZE = { w: 4, h: 5 };
@@ -132,7 +133,7 @@ export const KINDS: readonly WidgetKind[] = [
     about: 'Where a value stands between its least and its most.',
     size: { w: 3, h: 4 },
     config: { chart: 'gauge' },
-    fields: [...QUESTION, ...SCALE, ...NUMBER],
+    fields: [...QUESTION, ...SCALE, ...NUMBER, 'share'],
     groups: false,
   },
   {

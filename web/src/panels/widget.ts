@@ -34,6 +34,8 @@ export interface WidgetConfig {
   donut: boolean;
   /** Values are counts of a bucket and are shown per this time; null where they stay counts. */
   perMs: number | null;
+  /** Counts are those of this span, which rolls along; null where they are those of a bucket. */
+  rollingMs: number | null;
   /** The first query's values are shown as a percentage of the second's. */
   share: boolean;
   /** A bucket without a point means zero. */
@@ -84,6 +86,7 @@ export const PLAIN_CONFIG: WidgetConfig = {
   by: 'time',
   donut: false,
   perMs: null,
+  rollingMs: null,
   share: false,
   zeroFill: false,
   min: null,
