@@ -79,7 +79,9 @@ def test_the_counters_are_what_the_definitions_say(
         every += events
         clock.advance(later_ms / 1000)
         for zone in (UTC_ZONE, ROME):
-            assert present.stats(zone) == expected(every, clock.now_ms(), zone)
+            told = expected(every, clock.now_ms(), zone)
+            assert present.active_users() == told.active_users
+            assert present.stats(zone) == told
 
 
 @given(st.lists(happening, max_size=30), st.integers(0, 30))
