@@ -12,6 +12,11 @@ export type Key = Schemas['KeyView'];
 export type NewKey = Schemas['CreatedKey'];
 export type UserChange = Schemas['UserPatch'];
 export type Template = Schemas['Template'];
+export type TemplateSummary = Schemas['TemplateSummary'];
+export type Dashboard = Schemas['DashboardView'];
+export type DashboardContent = Schemas['Content'];
+export type DashboardSummary = Schemas['DashboardSummary'];
+export type DashboardVersion = Schemas['VersionSummary'];
 export type Kpi = Schemas['Kpi'];
 export type KpiReading = Schemas['KpiReading'];
 export type Period = Schemas['Period'];
@@ -65,6 +70,13 @@ export function getTemplate(api: Api, template: string): Promise<Template> {
 
 export async function runQuery(api: Api, query: unknown): Promise<Point[]> {
   return (await api.post<{ data: Point[] }>('/api/v1/metrics/query', query)).data;
+}
+
+/** The answer as a table: a row for each point. */
+export async function queryCsv(api: Api, query: unknown): Promise<Blob> {
+  const headers = { 'content-type': 'application/json', accept: 'text/csv' };
+  const init = { method: 'POST', body: JSON.stringify(query), headers };
+  return (await api.fetch('/api/v1/metrics/query', init)).blob();
 }
 
 export async function listKpis(api: Api): Promise<Kpi[]> {
