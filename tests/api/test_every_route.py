@@ -19,6 +19,7 @@ OPENAPI = json.loads((resources.files("nowline.api") / "openapi.json").read_byte
 PUBLIC_PAGES = {
     "/",
     "/setup",
+    "/dashboards",
     "/d/{dashboard}",
     "/activity",
     "/activity/{tab}",

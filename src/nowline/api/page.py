@@ -67,6 +67,7 @@ class Page:
     [
         "/",
         "/setup",
+        "/dashboards",
         "/d/{dashboard:str}",
         "/activity",
         "/activity/{tab:str}",

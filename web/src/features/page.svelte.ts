@@ -9,6 +9,7 @@ import { View } from '../live/view.svelte';
 import type { Page } from '../panels/page';
 import { Palette } from '../series/palette';
 import type { Theme } from '../ui/theme.svelte';
+import type { StoredDashboard } from './dashboards/stored.svelte';
 import type { Session } from './session.svelte';
 import type { Router } from './shell/router.svelte';
 
@@ -17,6 +18,8 @@ export interface App extends Page {
   session: Session;
   router: Router;
   catalogue: Catalogue;
+  /** By id, the dashboards whose last changes the server does not have yet. */
+  unsaved: Map<string, StoredDashboard>;
 }
 
 const [getApp, setApp] = createContext<App>();
@@ -36,6 +39,7 @@ export function createApp(session: Session, router: Router, theme: Theme): App {
     loop: new FrameLoop(),
     tooltip: new Tooltip(),
     catalogue: new Catalogue(),
+    unsaved: new Map(),
     loadFeed: () => import('./activity/FeedWidget.svelte'),
   };
 }

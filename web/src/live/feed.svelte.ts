@@ -33,6 +33,15 @@ function lookBack(range: Range): string {
   return `${String(range.spanMs / 60_000)}m`;
 }
 
+/** A query with the span of time and the buckets that a feed shows of it, to be asked once. */
+export function askedOnce(query: Query, view: View): object {
+  const range = rangeFor(query, view.range);
+  const interval = longer(query.interval ?? '1s', range.bucket);
+  const { end } = view;
+  const time_range = end === null ? { last: lookBack(range) } : { start: end - range.spanMs, end };
+  return { ...query, interval, time_range };
+}
+
 /** The data of one query, kept up to date over the live connection or loaded from the past. */
 export class Feed {
   readonly table = new SeriesTable();

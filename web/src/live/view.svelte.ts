@@ -1,7 +1,7 @@
 import { DEFAULT_RANGE, longer, type Range } from '../series/window';
 import type { LiveClient } from './client.svelte';
 
-export const REFRESHES = ['live', '1s', '5s', '30s', '1m'] as const;
+export const REFRESHES = ['live', '1s', '5s', '30s', '1m', '1h', '1d'] as const;
 export type Refresh = (typeof REFRESHES)[number];
 
 /** Which span of time the page looks at, and whether that moves with the clock. */

@@ -6,4 +6,6 @@ export const REFRESH_NAMES: Record<Refresh, string> = {
   '5s': 'Every 5 s',
   '30s': 'Every 30 s',
   '1m': 'Every 1 min',
+  '1h': 'Every hour',
+  '1d': 'Every day',
 };

@@ -1,5 +1,6 @@
 export type Place =
   | { kind: 'dashboard'; id: string }
+  | { kind: 'dashboards' }
   | { kind: 'activity'; tab: ActivityTab }
   | { kind: 'explore' }
   | { kind: 'kpis' }
@@ -16,7 +17,7 @@ const IN_ACTIVITY: Record<string, ActivityTab> = {
   tasks: 'tasks',
 };
 
-const PLAIN = ['explore', 'kpis', 'settings', 'setup'] as const;
+const PLAIN = ['dashboards', 'explore', 'kpis', 'settings', 'setup'] as const;
 const HOME: Place = { kind: 'dashboard', id: 'host' };
 
 /** What an address shows; an unknown one shows the first dashboard. */
@@ -32,6 +33,13 @@ export function placeOf(path: string): Place {
   const plain = PLAIN.find((kind) => kind === first);
   if (plain) return { kind: plain };
   return HOME;
+}
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+/** Whether a dashboard is one that people keep: built-in ones have a word for an id. */
+export function isStored(id: string): boolean {
+  return UUID.test(id);
 }
 
 const KEPT = ['transport', 'range'];
@@ -74,6 +82,16 @@ export class Router {
     if (how === 'push') history.pushState(null, '', address);
     else history.replaceState(null, '', address);
     this.#read();
+  }
+
+  /** The page's own state with some of it changed; what is null is taken out. */
+  change(changes: Record<string, string | null>, how: 'push' | 'replace' = 'replace'): void {
+    const params = new URLSearchParams(this.params);
+    for (const [name, value] of Object.entries(changes)) {
+      if (value === null) params.delete(name);
+      else params.set(name, value);
+    }
+    this.setParams(params, how);
   }
 
   /** The span of time and a forced transport stay from page to page. */

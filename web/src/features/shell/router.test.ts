@@ -1,11 +1,12 @@
 import { describe, expect, it, vi } from 'vitest';
 
 vi.stubGlobal('location', { pathname: '/', search: '' });
-const { placeOf } = await import('./router.svelte');
+const { isStored, placeOf } = await import('./router.svelte');
 
 describe('placeOf', () => {
   it.each([
     ['/', { kind: 'dashboard', id: 'host' }],
+    ['/dashboards', { kind: 'dashboards' }],
     ['/d/shop', { kind: 'dashboard', id: 'shop' }],
     ['/d/api-health', { kind: 'activity', tab: 'api' }],
     ['/activity', { kind: 'activity', tab: 'people' }],
@@ -18,5 +19,12 @@ describe('placeOf', () => {
     ['/nowhere', { kind: 'dashboard', id: 'host' }],
   ])('reads %s', (path, place) => {
     expect(placeOf(path)).toEqual(place);
+  });
+});
+
+describe('isStored', () => {
+  it('tells the dashboards that people keep from the built-in ones', () => {
+    expect(isStored('0b5aa8c4-7f3e-4d1a-9c2b-6e8f0a1b2c3d')).toBe(true);
+    expect(['host', 'api-health', ''].some(isStored)).toBe(false);
   });
 });

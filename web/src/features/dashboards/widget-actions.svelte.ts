@@ -1,0 +1,104 @@
+import { explain } from '../../api/client';
+import { queryCsv } from '../../api/resources';
+import { duplicateWidget, newWidgetId, removeWidget } from '../../dashboard/commands';
+import { askedOnce } from '../../live/feed.svelte';
+import type { Widget } from '../../panels/widget';
+import { asks } from '../../panels/widget';
+import { download, fileName } from '../../ui/download';
+import type { MenuItem } from '../../ui/Menu.svelte';
+import type { App } from '../page.svelte';
+import type { StoredDashboard } from './stored.svelte';
+
+/** What can be done with one widget of a dashboard. */
+export class WidgetActions {
+  problem = $state('');
+  readonly #app: App;
+  readonly #stored: StoredDashboard;
+
+  constructor(app: App, stored: StoredDashboard) {
+    this.#app = app;
+    this.#stored = stored;
+  }
+
+  /** What anybody may do who sees it. */
+  toSee(widget: Widget): MenuItem[] {
+    const picture: MenuItem = {
+      name: 'Picture as PNG',
+      icon: 'down',
+      run: () => void this.#attempt(() => this.#picture(widget)),
+    };
+    if (!asks(widget)) return [picture];
+    return [
+      {
+        name: 'Data as CSV',
+        icon: 'down',
+        run: () => void this.#attempt(() => this.#data(widget)),
+      },
+      picture,
+    ];
+  }
+
+  view(widget: Widget): MenuItem {
+    return {
+      name: 'View alone',
+      icon: 'expand',
+      run: () => {
+        this.#app.router.change({ widget: widget.id }, 'push');
+      },
+    };
+  }
+
+  edit(widget: Widget): MenuItem {
+    return {
+      name: 'Edit',
+      icon: 'edit',
+      run: () => {
+        this.#app.router.change({ edit: '1', configure: widget.id }, 'push');
+      },
+    };
+  }
+
+  toChange({ id, title }: Widget): MenuItem[] {
+    return [
+      {
+        name: 'Duplicate',
+        icon: 'copy',
+        run: () => {
+          this.#stored.apply((content) => duplicateWidget(content, id, newWidgetId()));
+        },
+      },
+      {
+        name: 'Delete',
+        icon: 'bin',
+        danger: true,
+        question: `Delete “${title || 'this widget'}”?`,
+        run: () => {
+          this.#stored.apply((content) => removeWidget(content, id));
+        },
+      },
+    ];
+  }
+
+  async #attempt(work: () => Promise<void>): Promise<void> {
+    this.problem = '';
+    try {
+      await work();
+    } catch (error) {
+      this.problem = explain(error);
+    }
+  }
+
+  async #data({ title, config }: Widget): Promise<void> {
+    const several = config.queries.length > 1;
+    for (const { query, label } of config.queries) {
+      const rows = await queryCsv(this.#app.api, askedOnce(query, this.#app.view));
+      download(rows, fileName(several ? `${title} ${label}` : title, 'csv'));
+    }
+  }
+
+  async #picture({ id, title }: Widget): Promise<void> {
+    const shown = document.querySelector(`[data-widget="${CSS.escape(id)}"]`);
+    const { pictureOf } = await import('../../dashboard/picture');
+    if (shown) download(await pictureOf(shown), fileName(title, 'png'));
+  }
+}
