@@ -307,14 +307,45 @@ def test_keeps_changes_while_the_server_is_away(browser: Browser, tmp_path: Path
             widget.focus()
             page.keyboard.press("ArrowRight")
             expect(page.get_by_test_id("not-saved")).to_contain_text("leave this page open")
-            asked = page.evaluate(
-                "() => !dispatchEvent(new Event('beforeunload', { cancelable: true }))"
-            )
-            assert asked, "nothing warns of leaving the page"
+            assert warns(page)
+            # Another page of ours may be looked at meanwhile: the change waits.
+            page.get_by_role("link", name="Explore").click()
+            assert warns(page)
+            page.go_back()
+            expect(widget).to_have_attribute("data-place", "1 0 3 2")
             running.start()
             page.get_by_role("button", name="Try now").click()
             saved(page)
             assert kept(running, made)["widgets"][0]["position"]["x"] == 1
+            assert not warns(page)
+
+
+def warns(page: Page) -> bool:
+    """Whether the browser would ask before it leaves the page."""
+    event = "new Event('beforeunload', { cancelable: true })"
+    return bool(page.evaluate(f"() => !dispatchEvent({event})"))
+
+
+def test_keeps_what_was_built_on_a_dashboard_that_somebody_deletes(
+    page: Page, server: Server
+) -> None:
+    made = make(server, "Gone", "A")
+    page.goto(f"{server.url}/d/{made}?edit=1")
+    expect(widget_named(page, "A")).to_be_visible()
+    with server.alice() as alice:
+        assert alice.delete(f"/api/v1/dashboards/{made}").status_code == 204
+    add(page, "metric", "carts", "Mine")
+    page.get_by_role("button", name="Keep as a new one").click()
+    expect(page).not_to_have_url(re.compile(made))
+    expect(widget_named(page, "Mine")).to_be_visible()
+    assert titles(kept(server, dashboard_id(page))) == ["A", "Mine"]
+    assert not warns(page)
+
+
+def test_says_what_is_wrong_with_a_file(page: Page) -> None:
+    file: FilePayload = {"name": "x.yaml", "mimeType": "", "buffer": b"name: [unfinished"}
+    page.get_by_test_id("import-file").set_input_files(file)
+    expect(page.get_by_role("alert")).to_contain_text(re.compile("YAML|line", re.IGNORECASE))
 
 
 def test_a_viewer_sees_but_does_not_change(browser: Browser, server: Server) -> None:

@@ -141,6 +141,6 @@ export class StoredDashboard {
   #joined(base: Content, theirs: Content, conflicts: readonly Conflict[]): void {
     this.#history = rebase(this.#history, (mine) => merge(base, mine, theirs).content);
     this.conflicts = conflicts;
-    this.joined = true;
+    this.joined = this.canUndo;
   }
 }
