@@ -33,6 +33,7 @@ _OVERRIDDEN: Final = (
     "on_headers_complete",
     "on_message_complete",
     "on_response_complete",
+    "timeout_keep_alive_handler",
 )
 
 
@@ -200,19 +201,27 @@ class Protocol(HttpToolsProtocol):
         if self.timeout_keep_alive_task is None:
             self._look_again(self.timeout_keep_alive)
 
-    def _look_again(self, wait_s: float) -> None:
-        self.timeout_keep_alive_task = self.loop.call_later(wait_s, self._close_if_idle)
+    def on_response_complete(self) -> None:
+        """Note since when nothing is asked."""
+        self._idle_since = self.loop.time()
+        super().on_response_complete()
 
-    def _close_if_idle(self) -> None:
+    def timeout_keep_alive_handler(self) -> None:
+        """Close a connection on which nothing was asked for long enough: the timer may be older."""
+        self.timeout_keep_alive_task = None
+        left_s = self._idle_since + self.timeout_keep_alive - self.loop.time()
         if self.transport.is_closing():
             return
-        left_s = self._idle_since + self.timeout_keep_alive - self.loop.time()
         if not (self._is_between and self._is_idle()):
             self._look_again(self.timeout_keep_alive)
         elif left_s > 0:
             self._look_again(left_s)
         else:
-            self.timeout_keep_alive_handler()
+            super().timeout_keep_alive_handler()
+
+    def _look_again(self, wait_s: float) -> None:
+        handler = self.timeout_keep_alive_handler
+        self.timeout_keep_alive_task = self.loop.call_later(wait_s, handler)
 
 
 class _Pending:
