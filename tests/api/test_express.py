@@ -153,7 +153,7 @@ def test_many_at_once_are_answered_in_their_order(wire: Wire, reader: httpx.Clie
 
 def test_each_of_many_at_once_is_told_its_own(server: Server, reader: httpx.Client) -> None:
     wires = [Wire(server) for _ in range(24)]
-    bodies = [b"many,n=%d value=1" % n if n % 3 else b"nonsense %d" % n for n in range(24)]
+    bodies = [b"ex.many,n=%d value=1" % n if n % 3 else b"nonsense %d" % n for n in range(24)]
     write = "/api/v1/write?precision=ms"
     for _ in range(2):
         for wire, body in zip(wires, bodies, strict=True):
@@ -164,7 +164,7 @@ def test_each_of_many_at_once_is_told_its_own(server: Server, reader: httpx.Clie
         assert all(len(each) == 1 and each[0]["index"] == 0 for each in errors)
     for wire in wires:
         wire.close()
-    assert counted(reader, "many", 32) == 32
+    assert counted(reader, "ex.many", 32) == 32
 
 
 def test_the_same_head_again_begins_another_request(wire: Wire, reader: httpx.Client) -> None:
