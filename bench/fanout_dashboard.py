@@ -27,7 +27,7 @@ from bench.report import report
 
 _HOSTS, _REGIONS, _METRICS = 100, 10, 10
 _POSTS_PER_S = 10
-_ASKED_PER_S = 10
+_ASKED_PER_S = 50
 _TICK_MS, _TICK_OFFSET_MS = 1000, 120
 _STALLED_PERCENT = 5
 _SETTLE_S = 2.0
