@@ -299,6 +299,7 @@ FILES = {
     "a number for a name": (b"name: 5\nwidgets: []", "application/yaml", 400),
     "nothing": (b"", "application/yaml", 400),
     "deep": (b"[" * 20_000, "application/yaml", 400),
+    "a very long one": (b"name: a\n" * 40_000, "application/yaml", 413),
     "no json": (b"{", "application/json", 400),
     "another type": (b"name,widgets", "text/csv", 415),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from enum import Enum
 from http import HTTPStatus
 from typing import Any, Self
@@ -143,7 +144,8 @@ async def import_dashboard(
     request: Request[Any, Any, Any], dashboards: NamedDependency[Dashboards]
 ) -> Response[DashboardView]:
     """Make a dashboard of an exported file, JSON or YAML."""
-    content = _imported(request.content_type[0], await request.body())
+    # Others are served meanwhile: YAML is read and written slowly.
+    content = await asyncio.to_thread(_imported, request.content_type[0], await request.body())
     principal = principal_of(request)
     return _shown(await dashboards.create(content, principal, caller(request)), principal)
 
@@ -242,7 +244,8 @@ async def export_dashboard(
         case Format.JSON:
             return _file(exchange.to_json(content), content.name, format, "application/json")
         case Format.YAML:
-            return _file(exchange.to_yaml(content), content.name, format, _YAML[0])
+            file = await asyncio.to_thread(exchange.to_yaml, content)
+            return _file(file, content.name, format, _YAML[0])
         case Format.CSV:
             return _file(await _data(content, engine), content.name, format, tables.MEDIA_TYPE)
 

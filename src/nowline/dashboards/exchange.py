@@ -11,11 +11,11 @@ from typing import Any
 import msgspec
 import yaml
 
-from nowline.errors import NowlineError, invalid
+from nowline.errors import Code, NowlineError, invalid
 from nowline.model.dashboard import Content
 
-MOST_BYTES = 1 << 20
-"""How long such a file may be."""
+MOST_YAML_BYTES = 256 << 10
+"""How long a file of YAML may be: reading that much takes seconds. JSON may be longer."""
 
 
 def to_json(content: Content) -> bytes:
@@ -42,10 +42,11 @@ def of_yaml(body: bytes) -> object:
     """What a YAML file says, in JSON's terms.
 
     Raises:
-        NowlineError: INVALID: it is not YAML, or more than JSON can say.
+        NowlineError: INVALID: it is not YAML, or more than JSON can say; TOO_LARGE.
     """
-    if len(body) > MOST_BYTES:
-        raise invalid("body", f"is over {MOST_BYTES} bytes")
+    if len(body) > MOST_YAML_BYTES:
+        detail = f"A file of YAML may have {MOST_YAML_BYTES} bytes: send it as JSON."
+        raise NowlineError(Code.TOO_LARGE, detail)
     try:
         return yaml.load(body, Loader=_Loader)  # noqa: S506 - a subclass of the safe one
     except yaml.YAMLError as error:
