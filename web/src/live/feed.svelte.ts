@@ -30,7 +30,7 @@ function rangeFor(query: Query, page: Range): Range {
 }
 
 function lookBack(range: Range): string {
-  return `${String(range.spanMs / 60_000)}m`;
+  return `${String(Math.round(range.spanMs / 1000))}s`;
 }
 
 /** A query with the span of time and the buckets that a feed shows of it, to be asked once. */

@@ -1,0 +1,185 @@
+"""What the page costs a browser: first visit, drawing, a minute of updates, Lighthouse."""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+from collections.abc import Callable, Iterator
+
+from playwright.sync_api import Browser, Page
+
+from bench import lighthouse
+from bench.browser import Busy, busy, chromium, signed_in, throttle, watch_long_tasks
+from bench.page_worlds import charts, make_dashboard, moving, numbers, one_chart, write_history
+from bench.product import Product, product
+from bench.report import Row, report
+
+_THROTTLE = 4
+_HUNDRED = 100
+_POINTS = 1_000
+_HISTORY_S = 1_000
+# Runs before the page's own scripts; times count from the start of the navigation.
+_WATCH = """
+const found = () => [...document.querySelectorAll('[data-testid=widget]')]
+    .some((widget) => Number(widget.dataset.points) > 0);
+const look = () => {
+    if (found()) window.firstData = performance.now();
+    else requestAnimationFrame(look);
+};
+look();
+"""
+# Without the worker that tabs share, answers come to the page's own socket, and can be timed.
+# Drawn is when the frame after the one with the points begins.
+_WATCH_DRAWING = """
+delete window.SharedWorker;
+const NativeSocket = window.WebSocket;
+let came = 0;
+window.WebSocket = class extends NativeSocket {
+    constructor(...given) {
+        super(...given);
+        this.addEventListener('message', (message) => {
+            if (!came && message.data.length > 10_000) came = performance.now();
+        });
+    }
+};
+const drawn = () => [...document.querySelectorAll('[data-testid=widget]')]
+    .some((widget) => Number(widget.dataset.points) >= POINTS);
+const look = () => {
+    requestAnimationFrame(came && drawn() ? noteTime : look);
+};
+const noteTime = () => { window.drawnMs = performance.now() - came; };
+look();
+"""
+
+
+def main() -> None:
+    """Measure all of it, in one Chromium after the other."""
+    asked = _asked()
+    runs, seconds = (2, 5) if asked.quick else (5, asked.seconds)
+    rows: list[Row] = []
+    with product(host_metrics=True) as server:
+        rows += [{"what": f"Lighthouse, {form}", **_lighthouse(server, form)} for form in _FORMS]
+        with chromium() as browser:
+            rows.append({"what": "first visit", **first_visit(browser, server, runs)})
+            rows.append({"what": f"{_POINTS:,} points", **drawing(browser, server, runs)})
+            rows += [{"what": what, **told} for what, told in updates(browser, server, seconds)]
+    report("web", rows)
+
+
+_FORMS = ("desktop", "mobile")
+
+
+def _asked() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench.web", description=__doc__)
+    parser.add_argument("--seconds", type=int, default=60, help="how long updates are watched")
+    parser.add_argument("--quick", action="store_true", help="fewer and shorter runs")
+    return parser.parse_args()
+
+
+def _lighthouse(server: Product, form: str) -> Row:
+    lighthouse.install()
+    return lighthouse.scores(server, "/", form=form)
+
+
+def first_visit(browser: Browser, server: Product, runs: int) -> Row:
+    """From navigation to the first widget with points, signed in by the refresh cookie."""
+    fast = [_timed(browser, server, _opened(server.url, 1)) for _ in range(runs)]
+    slow = [_timed(browser, server, _opened(server.url, _THROTTLE)) for _ in range(runs)]
+    times = {
+        "first_data_ms": round(statistics.median(fast)),
+        f"first_data_{_THROTTLE}x_slower_ms": round(statistics.median(slow)),
+    }
+    return {**times, **loaded_kb(browser, server)}
+
+
+def drawing(browser: Browser, server: Product, runs: int) -> Row:
+    """From an answer's arrival in the page to the frame after the one that shows it."""
+    write_history(server, "web.drawn", _HISTORY_S)
+    told = make_dashboard(server, "Drawing", one_chart("web.drawn", "1s", "15m"))
+    taken = [_timed(browser, server, _drawn(f"{server.url}/d/{told}")) for _ in range(runs)]
+    return {"drawn_ms": round(statistics.median(taken)), "slowest_ms": round(max(taken))}
+
+
+def updates(browser: Browser, server: Product, seconds: int) -> Iterator[tuple[str, Row]]:
+    """What the main thread does while each widget gets a point a second."""
+    worlds = {
+        "20 charts of 5 series": charts(),
+        f"{_HUNDRED} numbers": numbers(_HUNDRED),
+    }
+    with moving(server, _HUNDRED):
+        for what, widgets in worlds.items():
+            path = f"/d/{make_dashboard(server, what, widgets)}"
+            yield f"{what}, a point a second", _row(watched(browser, server, path, seconds))
+
+
+def watched(browser: Browser, server: Product, path: str, seconds: int) -> Busy:
+    """A page left open."""
+    context = signed_in(browser, server)
+    page = context.new_page()
+    watch_long_tasks(page)
+    page.goto(server.url + path)
+    page.wait_for_function(_FIRST_POINTS)
+    page.wait_for_timeout(3_000)
+    told = busy(page, seconds)
+    context.close()
+    return told
+
+
+_FIRST_POINTS = "() => Number(document.querySelector('[data-testid=widget]')?.dataset.points) > 0"
+
+
+def _row(told: Busy) -> Row:
+    return {
+        "main_thread_%": told.main_thread_percent,
+        "long_tasks": told.long_tasks,
+        "longest_ms": told.longest_ms,
+        "heap_mb": told.heap_mb,
+    }
+
+
+def _timed(browser: Browser, server: Product, look: Callable[[Page], float]) -> float:
+    context = signed_in(browser, server)
+    milliseconds = look(context.new_page())
+    context.close()
+    return milliseconds
+
+
+def _opened(url: str, slower: int) -> Callable[[Page], float]:
+    def look(page: Page) -> float:
+        page.add_init_script(_WATCH)
+        throttle(page, slower)
+        page.goto(url)
+        page.wait_for_function("() => window.firstData > 0")
+        return float(page.evaluate("window.firstData"))
+
+    return look
+
+
+def _drawn(url: str) -> Callable[[Page], float]:
+    def look(page: Page) -> float:
+        page.add_init_script(_WATCH_DRAWING.replace("POINTS", str(_POINTS)))
+        page.goto(url)
+        page.wait_for_function("() => window.drawnMs > 0")
+        return float(page.evaluate("window.drawnMs"))
+
+    return look
+
+
+def loaded_kb(browser: Browser, server: Product) -> dict[str, float]:
+    """Compressed bytes that the browser has asked for by the time that the first data show."""
+    context = signed_in(browser, server)
+    page = context.new_page()
+    _opened(server.url, 1)(page)
+    loaded: list[tuple[str, int]] = page.evaluate(_LOADED)
+    context.close()
+    sums = {kind: sum(size for name, size in loaded if name.endswith(kind)) for kind in _KINDS}
+    return {name: round(sums[kind] / 1000, 1) for kind, name in _KINDS.items()}
+
+
+_KINDS = {".js": "script_kb", ".css": "style_kb"}
+_LOADED = """performance.getEntriesByType('resource')
+    .map(({ name, encodedBodySize }) => [name, encodedBodySize])"""
+
+
+if __name__ == "__main__":
+    main()
