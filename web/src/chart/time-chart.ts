@@ -51,6 +51,14 @@ const AREA_ALPHA = 0.08;
 const LAYER_ALPHA = 0.55;
 /** Room that a threshold's label needs above its line. */
 const LABEL_PX = 16;
+const LINE_PX = 1.5;
+/** Where points stand this close, a wider line is a blur, and takes many times as long to draw. */
+const DENSE_LINE_PX = 1;
+const DENSE_PX = 2;
+/** The picture moves along in steps of this many device pixels, which the eye takes for gliding. */
+const STEP_PX = 1;
+/** Where each bucket moves it by no more than this, it moves when the bucket's points come. */
+const SMALL_BUCKET_PX = 2;
 /** How far the cursor looks for a value of a series that reports seldom. */
 const REACH = 3;
 
@@ -123,14 +131,22 @@ export class TimeChart {
     this.#drawnEnd = 0;
   }
 
-  /** Shows the span that ends at `end`; does nothing until that moves the picture half a pixel. */
+  /** Shows the span that ends at `end`; does nothing until that moves the picture by a step. */
   moveTo(end: number, spanMs: number): void {
-    const pixels = this.#plot.bbox.width || 1;
-    const moved = (Math.abs(end - this.#drawnEnd) / spanMs) * pixels;
-    if (moved < 0.5 && spanMs === this.#spanMs) return;
+    const perMs = (this.#plot.bbox.width || 1) / spanMs;
+    const bucketPx = this.#options.bucketMs * perMs;
+    const step = bucketPx <= SMALL_BUCKET_PX ? SMALL_BUCKET_PX : STEP_PX;
+    const moved = Math.abs(end - this.#drawnEnd) * perMs;
+    if (moved < step && spanMs === this.#spanMs) return;
     this.#drawnEnd = end;
     this.#spanMs = spanMs;
+    this.#setLines(bucketPx < DENSE_PX * devicePixelRatio ? DENSE_LINE_PX : LINE_PX);
     this.#plot.setScale('x', { min: end - spanMs, max: end });
+  }
+
+  #setLines(width: number): void {
+    if (this.#options.mark === 'bar') return;
+    for (const series of this.#plot.series.slice(1)) series.width = width;
   }
 
   destroy(): void {
@@ -245,7 +261,7 @@ export class TimeChart {
       label,
       show: !hidden,
       stroke,
-      width: bar ? 0 : 1.5,
+      width: bar ? 0 : LINE_PX,
       ...(mark === 'line' ? {} : { fill: this.#fillOf(stroke) }),
       ...(bar ? { paths: this.#barsOf(index) } : {}),
       points: {

@@ -18,15 +18,28 @@ export interface Written {
   unit: string;
 }
 
+/** Making one takes a hundred times as long as writing a number with it. */
+const formats = new Map<string, Intl.NumberFormat>();
+
+function formatOf(least: number, most: number): Intl.NumberFormat {
+  const key = `${String(least)}-${String(most)}`;
+  let made = formats.get(key);
+  if (!made) {
+    made = new Intl.NumberFormat('en', {
+      minimumFractionDigits: least,
+      maximumFractionDigits: most,
+    });
+    formats.set(key, made);
+  }
+  return made;
+}
+
 /** As many digits as a glance can use, or exactly as many behind the point as are asked for. */
 function digits(value: number, decimals: number | null, most = 2): string {
-  if (decimals !== null) {
-    const exactly = { minimumFractionDigits: decimals, maximumFractionDigits: decimals };
-    return value.toLocaleString('en', exactly);
-  }
+  if (decimals !== null) return formatOf(decimals, decimals).format(value);
   const size = Math.abs(value);
   const places = size >= 100 ? 0 : size >= 10 ? Math.min(1, most) : most;
-  return value.toLocaleString('en', { maximumFractionDigits: places });
+  return formatOf(0, places).format(value);
 }
 
 function scaled(value: number, base: number, names: readonly string[]): [number, string] {
