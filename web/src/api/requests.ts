@@ -64,8 +64,9 @@ export abstract class Requests {
     return this.#json<T>(path, signal ? { signal } : {});
   }
 
-  post<T>(path: string, body?: unknown): Promise<T> {
-    return this.#json<T>(path, { method: 'POST', ...jsonBody(body) });
+  post<T>(path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
+    const init = { method: 'POST', ...jsonBody(body) };
+    return this.#json<T>(path, signal ? { ...init, signal } : init);
   }
 
   put<T>(path: string, body: unknown): Promise<T> {

@@ -68,8 +68,8 @@ export function getTemplate(api: Api, template: string): Promise<Template> {
   return api.get<Template>(`/api/v1/templates/${id(template)}`);
 }
 
-export async function runQuery(api: Api, query: unknown): Promise<Point[]> {
-  return (await api.post<{ data: Point[] }>('/api/v1/metrics/query', query)).data;
+export async function runQuery(api: Api, query: unknown, signal?: AbortSignal): Promise<Point[]> {
+  return (await api.post<{ data: Point[] }>('/api/v1/metrics/query', query, signal)).data;
 }
 
 /** The answer as a table: a row for each point. */

@@ -1,5 +1,6 @@
 import { heatOf, type HeatScale } from '../series/heat';
 import type { Shape } from '../series/shape';
+import type { Zone } from '../series/zone';
 import { translucent, type Colours } from './colours';
 import { timeLabel, timeTicks } from './time-axis';
 
@@ -9,6 +10,7 @@ export interface HeatOptions {
   bucketMs: number;
   scale: HeatScale;
   colours: Colours;
+  zone: Zone;
 }
 
 /** What is under the pointer. */
@@ -18,8 +20,8 @@ export interface HeatCell {
 }
 
 const FONT = '12px system-ui, sans-serif';
-const AXIS_PX = 26;
-const RIGHT_PX = 18;
+export const AXIS_PX = 26;
+export const RIGHT_PX = 18;
 const LABEL_GAP_PX = 8;
 const WIDEST_LABELS = 0.34;
 const TICK_PX = 90;
@@ -62,18 +64,33 @@ export class HeatMap {
     this.#draw(clientWidth, clientHeight);
   }
 
-  /** What is drawn at a place, px from the upper left corner; null outside of the cells. */
-  cellAt(x: number, y: number): HeatCell | null {
-    const { clientWidth, clientHeight } = this.#canvas;
-    const [width, height] = [clientWidth - this.#left - RIGHT_PX, clientHeight - AXIS_PX];
-    const rows = this.#options.labels.length;
-    if (x < this.#left || x > this.#left + width || y < 0 || y >= height || rows === 0) return null;
-    const { bucketMs } = this.#options;
-    const moment = this.#end - this.#spanMs + ((x - this.#left) / width) * this.#spanMs;
+  /** Where the cells begin, px from the left. */
+  get left(): number {
+    return this.#left;
+  }
+
+  /** The moment at a place, px from where the cells begin. */
+  timeAt(px: number): number {
+    return this.#end - this.#spanMs + (px / this.#width()) * this.#spanMs;
+  }
+
+  /** The place of a moment, px from where the cells begin. */
+  placeOf(time: number): number {
+    return ((time - this.#end + this.#spanMs) / this.#spanMs) * this.#width();
+  }
+
+  /** What is drawn at a place, px from the upper left corner of the cells. */
+  cellAt(x: number, y: number): HeatCell {
+    const { bucketMs, labels } = this.#options;
+    const height = this.#canvas.clientHeight - AXIS_PX;
     return {
-      time: Math.floor(moment / bucketMs) * bucketMs,
-      row: Math.floor((y / height) * rows),
+      time: Math.floor(this.timeAt(x) / bucketMs) * bucketMs,
+      row: Math.floor((y / height) * labels.length),
     };
+  }
+
+  #width(): number {
+    return Math.max(1, this.#canvas.clientWidth - this.#left - RIGHT_PX);
   }
 
   #draw(width: number, height: number): void {
@@ -129,14 +146,14 @@ export class HeatMap {
     const most = Math.max(2, Math.min(5, Math.floor(width / TICK_PX)));
     const from = this.#end - this.#spanMs;
     const edge = (this.#spanMs * EDGE_PX) / Math.max(width, 1);
-    const ticks = timeTicks(from + edge, this.#end, most);
+    const ticks = timeTicks(from + edge, this.#end, most, this.#options.zone);
     const step = (ticks[1] ?? Infinity) - (ticks[0] ?? 0);
     context.fillStyle = this.#options.colours.text;
     context.textAlign = 'center';
     context.textBaseline = 'bottom';
     for (const tick of ticks) {
       const x = this.#left + ((tick - from) / this.#spanMs) * width;
-      context.fillText(timeLabel(tick, step), x, height - 4);
+      context.fillText(timeLabel(tick, step, this.#options.zone), x, height - 4);
     }
   }
 }

@@ -1,41 +1,66 @@
-const two = (value: number): string => String(value).padStart(2, '0');
-
-/** Clock times for ticks `stepMs` apart, in the reader's own time zone. */
-export function timeLabel(epochMs: number, stepMs: number): string {
-  const date = new Date(epochMs);
-  const clock = `${two(date.getHours())}:${two(date.getMinutes())}`;
-  return stepMs < 60_000 ? `${clock}:${two(date.getSeconds())}` : clock;
-}
-
-/** A moment in full, for a tooltip. */
-export function momentLabel(epochMs: number): string {
-  return timeLabel(epochMs, 0);
-}
+import { DAY_MS } from '../series/window';
+import type { Zone } from '../series/zone';
 
 const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+const WEEK_MS = 7 * DAY_MS;
+/** A Monday. */
+const FIRST_WEEK = 4 * DAY_MS;
+const MONTHS = 'Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec'.split(' ');
+
+const two = (value: number): string => String(value).padStart(2, '0');
+
+function clock(wall: Date, withSeconds: boolean): string {
+  const text = `${two(wall.getUTCHours())}:${two(wall.getUTCMinutes())}`;
+  return withSeconds ? `${text}:${two(wall.getUTCSeconds())}` : text;
+}
+
+function day(wall: Date): string {
+  return `${String(wall.getUTCDate())} ${MONTHS[wall.getUTCMonth()] ?? ''}`;
+}
+
+/** What stands at a tick, of ticks `stepMs` apart: the time on the zone's clocks, or the day that begins. */
+export function timeLabel(at: number, stepMs: number, zone: Zone): string {
+  const wall = zone.wall(at);
+  const isMidnight = wall.getTime() % DAY_MS === 0;
+  return isMidnight || stepMs >= DAY_MS ? day(wall) : clock(wall, stepMs < MINUTE);
+}
+
+/** A bucket's time in full, with the day where it is not today. */
+export function momentLabel(at: number, bucketMs: number, zone: Zone, now = Date.now()): string {
+  const wall = zone.wall(at);
+  const isToday = zone.dayStart(at) === zone.dayStart(now);
+  const date = isToday ? '' : day(wall);
+  if (bucketMs >= DAY_MS) return `${day(wall)} ${String(wall.getUTCFullYear())}`;
+  return [date, clock(wall, bucketMs < MINUTE)].filter(Boolean).join(' ');
+}
+
+/** A window in words: "20:10 – 20:15", "21 Nov 20:10 – 22 Nov 08:00". */
+export function windowLabel(start: number, end: number, zone: Zone, now = Date.now()): string {
+  const withSeconds = end - start < 10 * MINUTE || start % MINUTE !== 0;
+  const from = momentLabel(start, withSeconds ? 1000 : MINUTE, zone, now);
+  const until = clock(zone.wall(end), withSeconds);
+  const isOneDay = zone.dayStart(start) === zone.dayStart(end - 1);
+  return `${from} – ${isOneDay ? until : `${day(zone.wall(end))} ${until}`}`;
+}
+
 /** Distances between ticks, round to a reader of clocks. */
 const STEPS = [
-  5_000,
-  15_000,
-  30_000,
-  MINUTE,
-  2 * MINUTE,
-  5 * MINUTE,
-  15 * MINUTE,
-  30 * MINUTE,
-  60 * MINUTE,
-  120 * MINUTE,
-  360 * MINUTE,
-  720 * MINUTE,
+  ...[1, 2, 5, 15, 30].map((seconds) => seconds * 1000),
+  ...[1, 2, 5, 15, 30].map((minutes) => minutes * MINUTE),
+  ...[1, 2, 6, 12].map((hours) => hours * HOUR),
+  ...[1, 2, 7, 14, 28, 84].map((days) => days * DAY_MS),
 ];
 
-/** Round times between `min` and `max`, at most `most` of them. */
-export function timeTicks(min: number, max: number, most: number): number[] {
-  const step = STEPS.find((candidate) => (max - min) / candidate <= most) ?? 1440 * MINUTE;
-  // Steps of hours are round on the reader's clock, not on that of Greenwich.
-  const zone = new Date(min).getTimezoneOffset() * MINUTE;
-  const first = Math.ceil((min - zone) / step) * step + zone;
+/** Round times on the zone's clocks between `min` and `max`, at most `most` of them. */
+export function timeTicks(min: number, max: number, most: number, zone: Zone): number[] {
+  const step = STEPS.find((candidate) => (max - min) / candidate <= most) ?? 52 * WEEK_MS;
+  const origin = step >= WEEK_MS ? FIRST_WEEK : 0;
+  const from = zone.wall(min).getTime();
   const ticks: number[] = [];
-  for (let tick = first; tick <= max; tick += step) ticks.push(tick);
-  return ticks;
+  for (let wall = Math.ceil((from - origin) / step) * step + origin; ; wall += step) {
+    const tick = zone.moment(wall);
+    if (tick > max) return ticks;
+    if (tick >= min && tick !== ticks.at(-1)) ticks.push(tick);
+  }
 }

@@ -5,8 +5,10 @@ import type { Shape } from '../series/shape';
 import { stack, type Layer } from '../series/stack';
 import type { Mark as ThresholdMark } from '../series/threshold';
 import { format, type Unit } from '../series/unit';
+import type { Zone } from '../series/zone';
 import { barPaths } from './bars';
 import { translucent, type Colours } from './colours';
+import { nearestRow, nearestValue } from './nearest';
 import { timeLabel, timeTicks } from './time-axis';
 
 export type Mark = 'line' | 'area' | 'bar';
@@ -28,13 +30,14 @@ export interface ChartOptions {
   bucketMs: number;
   series: readonly SeriesStyle[];
   colours: Colours;
-  oncursor: (at: CursorAt | null) => void;
+  zone: Zone;
 }
 
-export interface CursorAt {
-  x: number;
-  y: number;
+/** What a chart shows at a moment. */
+export interface Readings {
+  /** The bucket that the moment lies in or next to. */
   time: number;
+  /** One for each series; null for one that has none near it, or is hidden. */
   values: (number | null)[];
 }
 
@@ -44,7 +47,6 @@ export interface GlowAt {
   time: number;
 }
 
-const SYNC_KEY = 'nowline';
 const AXIS_FONT = '12px system-ui, sans-serif';
 const AREA_ALPHA = 0.08;
 /** Layers of a stack are told apart by their colour, not by a line alone. */
@@ -59,8 +61,9 @@ const DENSE_PX = 2;
 const STEP_PX = 1;
 /** Where each bucket moves it by no more than this, it moves when the bucket's points come. */
 const SMALL_BUCKET_PX = 2;
-/** How far the cursor looks for a value of a series that reports seldom. */
-const REACH = 3;
+/** How far the cursor looks for a value of a series that reports seldom: so many buckets, or so far. */
+const REACH_BUCKETS = 3;
+const REACH_PX = 12;
 
 const AXIS_GAP = 8;
 const CHARACTER_WIDTH = 7;
@@ -75,15 +78,6 @@ function axisWidth(labels: readonly string[] | null): number {
 
 type Columns = (number | null | undefined)[][];
 
-/** The nearest row to `row` in which a series has a value. */
-function nearest(values: Columns[number], row: number): number | null {
-  for (let away = 0; away <= REACH; away += 1) {
-    if (values[row - away] !== null && values[row - away] !== undefined) return row - away;
-    if (values[row + away] !== null && values[row + away] !== undefined) return row + away;
-  }
-  return null;
-}
-
 /** A chart over time whose window is moved along by `moveTo`. The only place that knows uPlot. */
 export class TimeChart {
   readonly #plot: uPlot;
@@ -96,6 +90,7 @@ export class TimeChart {
   #layers: readonly Layer[] = [];
   #drawnEnd = 0;
   #spanMs = 0;
+  #pointed: number | null = null;
 
   constructor(host: HTMLElement, width: number, height: number, options: ChartOptions) {
     this.#options = options;
@@ -150,8 +145,58 @@ export class TimeChart {
   }
 
   destroy(): void {
-    this.#options.oncursor(null);
     this.#plot.destroy();
+  }
+
+  /** What takes the pointer: the picture without its scales. */
+  get area(): HTMLElement {
+    return this.#plot.over;
+  }
+
+  /** The moment at a place, px from the left of the area. */
+  timeAt(px: number): number {
+    return this.#plot.posToVal(px, 'x');
+  }
+
+  /** The place of a moment, px from the left of the area. */
+  placeOf(time: number): number {
+    return this.#plot.valToPos(time, 'x');
+  }
+
+  /** Draws the cursor at a moment, or none. */
+  pointAt(time: number | null): void {
+    if (time === null && this.#pointed === null) return;
+    const left = time === null ? -1 : this.placeOf(time);
+    const isInside = left >= 0 && left <= this.area.clientWidth;
+    this.#pointed = time;
+    this.#plot.setCursor({ left: isInside ? left : -10, top: isInside ? 1 : -10 }, false);
+  }
+
+  /** What stands at a moment; null where nothing does. */
+  readAt(time: number): Readings | null {
+    const times = this.#plot.data[0] as number[];
+    const row = nearestRow(times, time);
+    if (row < 0) return null;
+    const values = this.#columns.map((column, i) => {
+      if (this.#options.series[i]?.hidden) return null;
+      const at = nearestValue(column.values, times, row, this.#reachMs());
+      return at === null ? null : (column.values[at] ?? null);
+    });
+    return { time: times[row] ?? 0, values };
+  }
+
+  /** The moment of the next row that is shown, `steps` away from another one. */
+  stepFrom(time: number | null, steps: number): number | null {
+    const times = (this.#plot.data[0] as number[]).filter(
+      (one) => one > this.#drawnEnd - this.#spanMs && one <= this.#drawnEnd,
+    );
+    const row = time === null ? times.length - 1 : nearestRow(times, time) + steps;
+    return times[Math.max(0, Math.min(times.length - 1, row))] ?? null;
+  }
+
+  #reachMs(): number {
+    const ofPixels = (REACH_PX * this.#spanMs) / Math.max(1, this.area.clientWidth);
+    return Math.max(REACH_BUCKETS * this.#options.bucketMs, ofPixels);
   }
 
   #config(width: number, height: number): uPlot.Options {
@@ -167,18 +212,31 @@ export class TimeChart {
       axes: [this.#xAxis(colours), this.#yAxis(colours)],
       series: [{}, ...series.map((style, i) => this.#seriesOf(style, i))],
       bands: this.#bands(),
-      hooks: { setCursor: [this.#cursorMoved], draw: [this.#drawThresholds, this.#drawGlow] },
+      hooks: { draw: [this.#drawThresholds, this.#drawGlow] },
     };
   }
 
+  /** It is put where the page's cursor is: the library's own gestures are off. */
   #cursor(): uPlot.Cursor {
+    const none = (): null => null;
     return {
       y: false,
       drag: { x: false, y: false, setScale: false },
-      sync: { key: SYNC_KEY, scales: ['x', null] },
+      bind: {
+        mousedown: none,
+        mouseup: none,
+        click: none,
+        dblclick: none,
+        mousemove: none,
+        mouseleave: none,
+        mouseenter: none,
+      },
       points: { size: 7 },
-      dataIdx: (plot, index, row) =>
-        index === 0 ? row : (nearest(plot.data[index] as Columns[number], row) ?? row),
+      dataIdx: (plot, index, row) => {
+        if (index === 0) return row;
+        const [times, values] = [plot.data[0] as number[], plot.data[index] as Columns[number]];
+        return nearestValue(values, times, row, this.#reachMs()) ?? row;
+      },
     };
   }
 
@@ -194,11 +252,11 @@ export class TimeChart {
         const most = Math.max(2, Math.min(5, Math.floor(plot.width / 90)));
         // A label at the left edge would run into those of the other axis.
         const edge = ((max - min) * EDGE_PX) / Math.max(plot.width, 1);
-        return timeTicks(min + edge, max, most);
+        return timeTicks(min + edge, max, most, this.#options.zone);
       },
       values: (_plot, splits) => {
         const step = (splits[1] ?? Infinity) - (splits[0] ?? 0);
-        return splits.map((split) => timeLabel(split, step));
+        return splits.map((split) => timeLabel(split, step, this.#options.zone));
       },
     };
   }
@@ -272,25 +330,6 @@ export class TimeChart {
       },
     };
   }
-
-  #cursorMoved = (plot: uPlot): void => {
-    const { left = -1, top = -1, idx } = plot.cursor;
-    // Linked charts get the cursor's time too, but only the one under the pointer speaks.
-    if (left < 0 || top < 0 || idx === null || idx === undefined || !plot.over.matches(':hover')) {
-      this.#options.oncursor(null);
-      return;
-    }
-    const box = plot.over.getBoundingClientRect();
-    const rows = plot.cursor.idxs ?? [];
-    const values = plot.series.slice(1).map((series, i) => {
-      const row = rows[i + 1];
-      return series.show && row !== null && row !== undefined
-        ? (this.#columns[i]?.values[row] ?? null)
-        : null;
-    });
-    const time = plot.data[0][idx] ?? 0;
-    this.#options.oncursor({ x: box.left + left, y: box.top + top, time, values });
-  };
 
   #drawThresholds = ({ ctx, bbox, valToPos }: uPlot): void => {
     for (const { at, label, tone } of this.#thresholds) {

@@ -9,7 +9,8 @@ export interface TooltipContent {
   /** Where the cursor is in the window, px. */
   x: number;
   y: number;
-  time: number;
+  /** What it is about: a moment. */
+  title: string;
   rows: TooltipRow[];
 }
 

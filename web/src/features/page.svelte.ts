@@ -1,6 +1,7 @@
 import { createContext } from 'svelte';
 
 import { FrameLoop } from '../chart/frame-loop';
+import { LinkedCursor } from '../chart/linked-cursor.svelte';
 import { Tooltip } from '../chart/tooltip.svelte';
 import { Catalogue } from '../live/catalogue.svelte';
 import { LiveClient } from '../live/client.svelte';
@@ -38,6 +39,7 @@ export function createApp(session: Session, router: Router, theme: Theme): App {
     palette: new Palette(),
     loop: new FrameLoop(),
     tooltip: new Tooltip(),
+    cursor: new LinkedCursor(),
     catalogue: new Catalogue(),
     unsaved: new Map(),
     loadFeed: () => import('./activity/FeedWidget.svelte'),

@@ -1,7 +1,18 @@
 import { explain, type Api } from '../api/client';
 import { runQuery } from '../api/resources';
+import type { Point } from '../series/point';
 import { SeriesTable, type Revision } from '../series/table';
-import { DEFAULT_RANGE, durationMs, longer, RANGES, type Range } from '../series/window';
+import { SHORTEST_MS } from '../series/time';
+import {
+  bucketFor,
+  DAY_MS,
+  DEFAULT_RANGE,
+  durationMs,
+  longer,
+  rangeOver,
+  RANGES,
+  type Range,
+} from '../series/window';
 import type { LiveClient } from './client.svelte';
 import { Latency } from './latency';
 import { isPoint, type DataFrame, type Query } from './protocol';
@@ -21,25 +32,86 @@ export interface Glow extends Revision {
   until: number;
 }
 
-/** The range of a query: its own if it names one, else that of the page. */
-function rangeFor(query: Query, page: Range): Range {
-  const own = durationMs(query.time_range?.last ?? '');
-  if (own === null) return page;
-  const like = RANGES.find((range) => range.spanMs >= own) ?? DEFAULT_RANGE;
-  return { ...like, spanMs: own };
+/** What a widget says of how its queries are asked. */
+export interface Asking {
+  /** How often at most; null for as often as the page. */
+  refresh: string | null;
+  /** Whether a window that the page looks at goes before a query's own span. */
+  zooms: boolean;
+  /** Whether points may be left out as long as the shape stays. */
+  thins: boolean;
 }
 
-function lookBack(range: Range): string {
-  return `${String(Math.round(range.spanMs / 1000))}s`;
+export const PLAINLY: Asking = { refresh: null, zooms: false, thins: false };
+
+/** What a query is asked for at a moment. */
+interface Plan {
+  range: Range;
+  /** Where it begins, if it grows. */
+  since: number | null;
+  end: number | null;
+  query: Query;
+}
+
+/** A window is read this finely where only its shape matters: the server leaves the rest out. */
+const FINEST_BUCKETS = 100_000;
+const MOST_POINTS = 1000;
+
+/** The range of a query: its own if it names one, else that of the page. */
+function rangeFor(query: Query, view: View, { zooms }: Asking): Range {
+  const own = durationMs(query.time_range?.last ?? '');
+  if (own === null || (zooms && view.time.kind === 'window')) return view.range;
+  const like = RANGES.find((range) => range.spanMs >= own);
+  return like ? { ...like, spanMs: own } : rangeOver(own);
+}
+
+function planFor(query: Query, view: View, asking: Asking): Plan {
+  const range = rangeFor(query, view, asking);
+  const { end } = view;
+  const thins = asking.thins && end !== null && !query.group_by?.length;
+  const width = thins ? bucketFor(range.spanMs, FINEST_BUCKETS) : range.bucket;
+  const interval = longer(query.interval ?? '1s', width);
+  const isOfDays = (durationMs(interval) ?? 0) % DAY_MS === 0;
+  return {
+    range,
+    since: range === view.range ? view.since : null,
+    end,
+    query: {
+      ...query,
+      interval,
+      ...(thins ? { max_points: MOST_POINTS } : {}),
+      ...(isOfDays ? { timezone: view.zone.name } : {}),
+    },
+  };
+}
+
+/** A window that is drawn has whole buckets at its edges, so that its line does not dip there. */
+function whole(start: number, end: number, bucketMs: number): Query['time_range'] {
+  if (bucketMs >= DAY_MS) return { start, end };
+  const edge = (at: number, round: (n: number) => number): number =>
+    round(at / bucketMs) * bucketMs;
+  return { start: edge(start, Math.floor), end: edge(end, Math.ceil) };
+}
+
+function timeRange({ range, since, end, query }: Plan, zooms: boolean): Query['time_range'] {
+  if (end !== null) {
+    const bucketMs = zooms ? (durationMs(query.interval ?? '') ?? 1) : 1;
+    return whole(end - range.spanMs, end, bucketMs);
+  }
+  return since === null ? { last: `${String(range.spanMs / 1000)}s` } : { start: since };
 }
 
 /** A query with the span of time and the buckets that a feed shows of it, to be asked once. */
-export function askedOnce(query: Query, view: View): object {
-  const range = rangeFor(query, view.range);
-  const interval = longer(query.interval ?? '1s', range.bucket);
-  const { end } = view;
-  const time_range = end === null ? { last: lookBack(range) } : { start: end - range.spanMs, end };
-  return { ...query, interval, time_range };
+export function askedOnce(query: Query, view: View, asking = PLAINLY): Query {
+  const plan = planFor(query, view, { ...asking, thins: false });
+  return { ...plan.query, time_range: timeRange(plan, false) };
+}
+
+/** Points by time: a table takes what comes at its end without moving anything. */
+function inOrder(points: readonly Point[]): Point[] {
+  return [...points].sort((a, b) =>
+    a.timestamp < b.timestamp ? -1 : a.timestamp > b.timestamp ? 1 : 0,
+  );
 }
 
 /** The data of one query, kept up to date over the live connection or loaded from the past. */
@@ -54,37 +126,51 @@ export class Feed {
   /** Whether the server shows what its store has, for want of anything newer. */
   degraded = $state(false);
   bucketMs = $state(1000);
-  spanMs = $state(DEFAULT_RANGE.spanMs);
+  /** Whether another span of time was asked for, and what is here is not of it. */
+  waiting = $state(false);
   /** From an event's arrival at the server to its pixels here, the middle of the last updates, ms. */
   latencyMs = $state<number | null>(null);
   /** How often news may be expected at most. */
   intervalMs = $state(1000);
   glowing: Glow[] = [];
 
+  #view: View | null = null;
+  #spanMs = $state(DEFAULT_RANGE.spanMs);
+  /** Where the span begins, if it grows. */
+  #since = $state<number | null>(null);
+
+  /** How much is shown; of what began at a moment, all since then. */
+  get spanMs(): number {
+    if (this.#since === null || !this.#view) return this.#spanMs;
+    return Math.max(SHORTEST_MS, this.#view.tick - this.#since);
+  }
+
   /** Follows `query` as the page's view says until the returned function is called. */
-  follow({ api, live, view }: Sources, name: string, query: Query): () => void {
-    const range = rangeFor(query, view.range);
-    const bucket = longer(query.interval ?? '1s', range.bucket);
-    const interval = view.interval(range);
-    const bucketMs = durationMs(bucket) ?? 1000;
-    this.bucketMs = bucketMs;
-    this.spanMs = range.spanMs;
+  follow(sources: Sources, name: string, query: Query, asking = PLAINLY): () => void {
+    const { live, view } = sources;
+    const plan = planFor(query, view, asking);
+    const interval = view.interval(plan.range, asking.refresh);
+    const bucketMs = durationMs(plan.query.interval ?? '') ?? 1000;
+    this.#view = view;
+    this.#spanMs = plan.range.spanMs;
+    this.#since = plan.since;
     this.intervalMs = Math.max(durationMs(interval) ?? 0, bucketMs);
     this.failure = null;
     this.latencyMs = null;
     this.degraded = false;
-    if (view.end !== null) return this.#load(api, { ...query, interval: bucket }, view.end);
+    this.waiting = true;
+    const asked = { ...plan.query, time_range: timeRange(plan, asking.zooms) };
+    if (plan.end !== null) return this.#load(sources.api, asked, bucketMs);
     const latency = new Latency(
       () => live.serverNow(),
       (medianMs) => (this.latencyMs = medianMs),
     );
-    const asked = { ...query, interval: bucket, time_range: { last: lookBack(range) } };
     return live.watch(
       name,
       { query: asked, interval },
       {
         data: (frame, held) => {
-          this.#accept(frame, view.now());
+          this.#accept(frame, view.now(), bucketMs);
           const isUpdate = frame.type === 'metrics_update' && !held;
           if (isUpdate && frame.newest_at) latency.arrived(Date.parse(frame.newest_at));
         },
@@ -95,8 +181,9 @@ export class Feed {
     );
   }
 
-  #accept(frame: DataFrame, now: number): void {
+  #accept(frame: DataFrame, now: number, bucketMs: number): void {
     const points = frame.data.filter(isPoint);
+    this.bucketMs = bucketMs;
     if (frame.type === 'snapshot') this.table.clear();
     const revised = this.table.merge(points);
     this.table.trim(now - this.spanMs - this.bucketMs);
@@ -115,34 +202,36 @@ export class Feed {
     this.glowing = [...this.glowing.filter((one) => one.until > performance.now()), ...fresh];
   }
 
-  #load(api: Api, query: Query, end: number): () => void {
-    let wanted = true;
-    const time_range = { start: end - this.spanMs, end };
-    runQuery(api, { ...query, time_range }).then(
+  #load(api: Api, query: Query, bucketMs: number): () => void {
+    const leave = new AbortController();
+    runQuery(api, query, leave.signal).then(
       (rows) => {
-        if (!wanted) return;
+        this.bucketMs = bucketMs;
         this.table.clear();
-        this.table.merge(rows);
+        this.table.merge(inOrder(rows));
         this.newestAt = this.table.newest;
+        this.glowing = [];
         this.#changed();
       },
       (error: unknown) => {
-        if (wanted) this.#fail(explain(error));
+        if (!leave.signal.aborted) this.#fail(explain(error));
       },
     );
     return () => {
-      wanted = false;
+      leave.abort();
     };
   }
 
   #changed(): void {
     this.loaded = true;
+    this.waiting = false;
     this.failure = null;
     this.version += 1;
   }
 
   #fail(detail: string): void {
     this.loaded = true;
+    this.waiting = false;
     this.failure = detail;
   }
 }

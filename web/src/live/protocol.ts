@@ -8,7 +8,12 @@ export interface Query {
   group_by?: string[];
   /** Bucket width. */
   interval?: string;
-  time_range?: { last: string };
+  time_range?: { last?: string; start?: number; end?: number };
+  max_points?: number;
+  /** The IANA zone whose days buckets of whole days are. */
+  timezone?: string;
+  /** How far back what it is compared with lies. */
+  compare?: string;
 }
 
 /** What a reader wants to see: the points of a query, or the catalogue of metrics. */

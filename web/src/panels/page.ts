@@ -1,6 +1,7 @@
 import { createContext, type Component } from 'svelte';
 
 import type { FrameLoop } from '../chart/frame-loop';
+import type { LinkedCursor } from '../chart/linked-cursor.svelte';
 import type { Tooltip } from '../chart/tooltip.svelte';
 import type { Sources } from '../live/feed.svelte';
 import type { Palette } from '../series/palette';
@@ -13,6 +14,7 @@ export interface Page extends Sources {
   theme: Theme;
   loop: FrameLoop;
   tooltip: Tooltip;
+  cursor: LinkedCursor;
   /** Loads what shows the newest events; it stands above the panels. */
   loadFeed: () => Promise<{ default: Component<{ widget: Widget }> }>;
 }

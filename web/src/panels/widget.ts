@@ -1,3 +1,4 @@
+import type { Asking } from '../live/feed.svelte';
 import type { Query } from '../live/protocol';
 import type { Reduce } from '../series/reduce';
 import type { Threshold } from '../series/threshold';
@@ -72,6 +73,30 @@ export interface Widget {
 /** Whether a widget shows answers to queries. */
 export function asks({ type }: Widget): boolean {
   return type === 'chart' || type === 'metric' || type === 'table';
+}
+
+/** Whether it shows values over time, one after another. */
+export function isOverTime({ type, config }: Widget): boolean {
+  const { chart, by } = config;
+  return (
+    type === 'chart' && chart !== 'pie' && chart !== 'gauge' && !(chart === 'bar' && by === 'group')
+  );
+}
+
+const OF_VALUES = ['avg', 'min', 'max', 'last'];
+
+/** Whether only the shape of a query's line matters, and no point of it by itself. */
+function isShape({ config }: Widget, { query }: LabelledQuery): boolean {
+  const { chart, stack, zeroFill, perMs, rollingMs, share } = config;
+  const isLine = chart === 'line' || (chart === 'area' && !stack);
+  const isPlain = !zeroFill && !share && perMs === null && rollingMs === null;
+  return isLine && isPlain && OF_VALUES.includes(query.aggregation);
+}
+
+/** How a query of a widget is asked. */
+export function askingOf(widget: Widget, labelled: LabelledQuery): Asking {
+  const zooms = isOverTime(widget);
+  return { refresh: null, zooms, thins: zooms && isShape(widget, labelled) };
 }
 
 export const CARD_OVER_MS = 60_000;

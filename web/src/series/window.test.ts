@@ -1,14 +1,8 @@
 import { describe, expect, it } from 'vitest';
 
-import {
-  DEFAULT_RANGE,
-  durationMs,
-  longer,
-  rangeOf,
-  RANGES,
-  readRange,
-  writeRange,
-} from './window';
+import { bucketFor, durationMs, longer, rangeOver, RANGES } from './window';
+
+const HOUR = 3_600_000;
 
 describe('ranges', () => {
   it('never ask for more than the default number of points', () => {
@@ -19,18 +13,29 @@ describe('ranges', () => {
     }
   });
 
-  it('fall back to the first one', () => {
-    expect(rangeOf('6h').label).toBe('6h');
-    expect(rangeOf('nonsense').label).toBe('5m');
-    expect(rangeOf(null).label).toBe('5m');
+  it.each([
+    [60_000, '1s'],
+    [HOUR, '10s'],
+    [24 * HOUR, '5m'],
+    [7 * 24 * HOUR, '30m'],
+    [365 * 24 * HOUR, '1d'],
+  ])('of %d ms have buckets of %s', (spanMs, bucket) => {
+    expect(bucketFor(spanMs)).toBe(bucket);
+    expect(rangeOver(spanMs).bucket).toBe(bucket);
+  });
+
+  it('have narrower buckets where more of them are wanted', () => {
+    expect(bucketFor(24 * HOUR, 100_000)).toBe('1s');
+    expect(bucketFor(7 * 24 * HOUR, 100_000)).toBe('10s');
   });
 });
 
 describe('durations', () => {
-  it('are read in seconds, minutes, hours and days', () => {
+  it('are read in seconds, minutes, hours, days and weeks', () => {
     expect(durationMs('1s')).toBe(1000);
     expect(durationMs('5m')).toBe(300_000);
     expect(durationMs('2d')).toBe(172_800_000);
+    expect(durationMs('1w')).toBe(604_800_000);
     expect(durationMs('live')).toBeNull();
   });
 
@@ -38,20 +43,5 @@ describe('durations', () => {
     expect(longer('1m', '10s')).toBe('1m');
     expect(longer('1s', '5m')).toBe('5m');
     expect(longer('live', '1s')).toBe('1s');
-  });
-});
-
-describe('the range in an address', () => {
-  it('is read back as it was written, and leaves other parameters alone', () => {
-    const hour = rangeOf('1h');
-    const params = writeRange(hour, new URLSearchParams('metric=a'));
-    expect(params.toString()).toBe('metric=a&range=1h');
-    expect(readRange(params)).toBe(hour);
-  });
-
-  it('goes without saying where it is the usual one', () => {
-    const params = writeRange(DEFAULT_RANGE, new URLSearchParams('range=1h'));
-    expect(params.toString()).toBe('');
-    expect(readRange(params)).toBe(DEFAULT_RANGE);
   });
 });

@@ -5,11 +5,15 @@ import { Keyboard } from './keyboard';
 describe('Keyboard', () => {
   it('knows single keys', () => {
     const keyboard = new Keyboard();
-    expect(['/', ' ', '[', ']', '?', 'x'].map((key) => keyboard.press(key, 0))).toEqual([
+    const keys = ['/', ' ', '[', ']', '+', '-', 'Escape', '?', 'x'];
+    expect(keys.map((key) => keyboard.press(key, 0))).toEqual([
       'search',
       'pause',
       'earlier',
       'later',
+      'zoom-in',
+      'zoom-out',
+      'live',
       'help',
       null,
     ]);

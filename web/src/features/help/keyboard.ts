@@ -1,10 +1,24 @@
-export type Command = 'dashboards' | 'activity' | 'search' | 'pause' | 'earlier' | 'later' | 'help';
+export type Command =
+  | 'dashboards'
+  | 'activity'
+  | 'search'
+  | 'pause'
+  | 'earlier'
+  | 'later'
+  | 'zoom-in'
+  | 'zoom-out'
+  | 'live'
+  | 'help';
 
 const SINGLE: Record<string, Command> = {
   '/': 'search',
   ' ': 'pause',
   '[': 'earlier',
   ']': 'later',
+  '+': 'zoom-in',
+  '=': 'zoom-in',
+  '-': 'zoom-out',
+  Escape: 'live',
   '?': 'help',
 };
 const AFTER_G: Record<string, Command> = { d: 'dashboards', a: 'activity' };
@@ -30,7 +44,7 @@ export function belongsToFocus(event: KeyboardEvent): boolean {
   if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return true;
   const target = event.target;
   if (!(target instanceof Element)) return false;
-  if (target.closest('input, select, textarea, dialog, [contenteditable]')) return true;
+  if (target.closest('input, select, textarea, dialog, [popover], [contenteditable]')) return true;
   // Space presses a button that has the focus.
   return event.key === ' ' && target.closest('button, a, summary') !== null;
 }

@@ -42,7 +42,7 @@ export function isStored(id: string): boolean {
   return UUID.test(id);
 }
 
-const KEPT = ['transport', 'range'];
+const KEPT = ['transport', 'range', 'from', 'to'];
 
 /** The address bar, as state. */
 export class Router {

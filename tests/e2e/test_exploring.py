@@ -1,0 +1,194 @@
+"""Looking closer, and the way back: in a real browser, on a real server."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from accessibility import violations
+from running import ADMIN_EMAIL, ADMIN_PASSWORD, Server
+
+_PATIENCE_MS = 30_000
+_SECOND_MS = 1000
+_MINUTE_MS = 60 * _SECOND_MS
+_REGIONS = {"eu": 30.0, "us": 20.0, "asia": 10.0}
+_SHOPS = ("one", "two")
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server with three hours of sales, by region and shop, and of a temperature."""
+    with Server(tmp_path_factory.mktemp("exploring") / "data") as running:
+        end = now_ms()
+        fill(running, end - 180 * _MINUTE_MS, end)
+        yield running
+
+
+def fill(server: Server, start: int, end: int) -> None:
+    for at in range(start, end, 10 * _MINUTE_MS):
+        times = range(at, min(at + 10 * _MINUTE_MS, end), 10 * _SECOND_MS)
+        ingest(server, [row for each in times for row in rows_at(each)])
+
+
+def rows_at(at: int) -> Iterator[dict[str, Any]]:
+    minute = at // _MINUTE_MS % 60
+    yield {"name": "room.temperature", "value": 20 + minute / 10, "time": at}
+    for region, value in _REGIONS.items():
+        for shop in _SHOPS:
+            tags = {"region": region, "shop": f"{region}-{shop}"}
+            yield {"name": "shop.sales", "value": value, "time": at, "tags": tags}
+
+
+def ingest(server: Server, rows: list[dict[str, Any]]) -> None:
+    with server.ingest() as client:
+        answer = client.post("/api/v1/ingest/metrics", json={"metrics": rows})
+        assert answer.status_code == 202, answer.text
+
+
+def chart(name: str, title: str, query: dict[str, Any], x: int, **config: object) -> dict[str, Any]:
+    position = {"x": x, "y": 0, "w": 6, "h": 6}
+    shown = {"query": {"aggregation": "avg", **query}, **config}
+    return {"id": name, "type": "chart", "title": title, "position": position, "config": shown}
+
+
+@pytest.fixture(scope="module")
+def dashboard(server: Server) -> str:
+    """Where a dashboard is shown that has a chart of each metric."""
+    sales = {"metric_name": "shop.sales", "group_by": ["region"]}
+    widgets = [
+        chart("sales", "Sales", sales, 0),
+        chart("room", "Room", {"metric_name": "room.temperature"}, 6, chart="area"),
+    ]
+    with server.alice() as client:
+        body = {"name": "Exploring", "widgets": widgets}
+        return f"/d/{client.post('/api/v1/dashboards', json=body).json()['id']}"
+
+
+@pytest.fixture
+def page(browser: Browser, server: Server, dashboard: str) -> Iterator[Page]:
+    """The dashboard, over the last hour; at the end no script may have failed."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900}, timezone_id="Asia/Tokyo")
+    opened = context.new_page()
+    opened.set_default_timeout(_PATIENCE_MS)
+    expect.set_options(timeout=_PATIENCE_MS)
+    failures: list[str] = []
+    opened.on("pageerror", lambda error: failures.append(str(error)))
+    opened.goto(f"{server.url}{dashboard}?range=1h")
+    opened.get_by_test_id("signin-email").fill(ADMIN_EMAIL)
+    opened.get_by_test_id("signin-password").fill(ADMIN_PASSWORD)
+    opened.get_by_test_id("signin-submit").click()
+    shows(widget(opened, "sales"))
+    shows(widget(opened, "room"))
+    yield opened
+    context.close()
+    assert failures == []
+
+
+def widget(page: Page, name: str) -> Locator:
+    return page.locator(f'[data-widget="{name}"]')
+
+
+def shows(shown: Locator) -> None:
+    """It has the data of what is looked at."""
+    expect(shown).to_have_attribute("data-waiting", "false")
+    expect(shown).not_to_have_attribute("data-points", "0")
+
+
+def drag(page: Page, shown: Locator, start: float, end: float) -> None:
+    """Drag over a chart, from one share of its width to another."""
+    box = shown.locator(".u-over").bounding_box()
+    assert box
+    y = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + start * box["width"], y)
+    page.mouse.down()
+    page.mouse.move(box["x"] + (start + end) / 2 * box["width"], y)
+    page.mouse.move(box["x"] + end * box["width"], y)
+    page.mouse.up()
+
+
+def window(page: Page) -> tuple[float, float]:
+    """What the address says of it, in minutes before now."""
+    page.wait_for_url(re.compile("from="))
+    told = page.evaluate(
+        "() => ['from', 'to'].map((name) => Date.parse(new URL(location).searchParams.get(name)))"
+    )
+    start, end = [(now_ms() - at) / _MINUTE_MS for at in told]
+    return start, end
+
+
+def state(page: Page) -> Locator:
+    return page.get_by_test_id("live-state")
+
+
+def test_dragging_zooms_all_charts_and_leads_back(page: Page) -> None:
+    live_points = int(widget(page, "room").get_attribute("data-points") or 0)
+    drag(page, widget(page, "sales"), 0.25, 0.5)
+    start, end = window(page)
+    assert start == pytest.approx(45, abs=2)
+    assert end == pytest.approx(30, abs=2)
+    expect(state(page)).to_have_attribute("data-state", "paused")
+    for name in ("sales", "room"):
+        shows(widget(page, name))
+    # A quarter of an hour, in whole buckets.
+    assert int(widget(page, "room").get_attribute("data-points") or 0) < live_points / 2
+    expect(page.get_by_test_id("time-label")).to_have_text(re.compile(r"\d\d:\d\d\D+\d\d:\d\d"))
+
+    page.go_back()
+    expect(page).not_to_have_url(re.compile("from="))
+    expect(state(page)).to_have_attribute("data-state", "live")
+    page.go_forward()
+    expect(state(page)).to_have_attribute("data-state", "paused")
+    page.reload()
+    shows(widget(page, "room"))
+    assert window(page)[0] == pytest.approx(start, abs=1)
+    page.keyboard.press("Escape")
+    expect(state(page)).to_have_attribute("data-state", "live")
+
+
+def test_every_drag_has_a_key(page: Page) -> None:
+    drag(page, widget(page, "room"), 0.5, 0.75)
+    start, end = window(page)
+    page.keyboard.press("-")
+    page.wait_for_function("() => document.querySelector('[data-waiting=true]') === null")
+    assert window(page)[0] == pytest.approx(start + (start - end) / 2, abs=1)
+    page.get_by_role("application", name=re.compile("^Room")).focus()
+    before, address = window(page), page.url
+    page.keyboard.press("Shift+ArrowLeft")
+    expect(page).not_to_have_url(address)
+    moved = window(page)
+    assert moved[0] > before[0] + 1
+    assert moved[0] - moved[1] == pytest.approx(before[0] - before[1], abs=0.2)
+    page.get_by_test_id("back-to-live").click()
+    expect(state(page)).to_have_attribute("data-state", "live")
+
+
+def test_all_charts_point_at_one_moment(page: Page) -> None:
+    box = widget(page, "sales").locator(".u-over").bounding_box()
+    assert box
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    tooltip = page.get_by_test_id("tooltip")
+    expect(tooltip.get_by_role("row", include_hidden=True)).to_have_text(
+        [re.compile("^ *eu *30"), re.compile("^ *us *20"), re.compile("^ *asia *10")]
+    )
+    place = "(e) => new DOMMatrix(getComputedStyle(e).transform).e / e.parentElement.clientWidth"
+    shares = [
+        widget(page, name).locator(".u-cursor-x").evaluate(place) for name in ("sales", "room")
+    ]
+    assert shares == [pytest.approx(0.5, abs=0.02)] * 2
+
+    page.mouse.move(5, 5)
+    page.get_by_role("application", name=re.compile("^Room")).focus()
+    for _ in range(3):
+        page.keyboard.press("ArrowLeft")
+    said = widget(page, "room").get_by_test_id("chart-cursor")
+    expect(said).to_have_text(re.compile(r"^\d\d:\d\d:\d\d: Room 2\d"))
+    assert violations(page) == []
