@@ -6,6 +6,7 @@ import { Tooltip } from '../chart/tooltip.svelte';
 import { Catalogue } from '../live/catalogue.svelte';
 import { LiveClient } from '../live/client.svelte';
 import { transportOf } from '../live/ladder';
+import { Turns } from '../live/turns';
 import { View } from '../live/view.svelte';
 import type { Page } from '../panels/page';
 import { Palette } from '../series/palette';
@@ -36,6 +37,7 @@ export function createApp(session: Session, router: Router, theme: Theme): App {
     live,
     api: session.api,
     view: new View(live),
+    turns: new Turns(),
     palette: new Palette(),
     loop: new FrameLoop(),
     tooltip: new Tooltip(),

@@ -16,6 +16,7 @@ import {
 import type { LiveClient } from './client.svelte';
 import { Latency } from './latency';
 import { isPoint, type DataFrame, type Query } from './protocol';
+import type { Turns } from './turns';
 import type { View } from './view.svelte';
 
 /** What a feed needs of the page around it. */
@@ -23,6 +24,7 @@ export interface Sources {
   api: Api;
   live: LiveClient;
   view: View;
+  turns: Turns;
 }
 
 /** How long a revised point glows. */
@@ -107,6 +109,16 @@ export function askedOnce(query: Query, view: View, asking = PLAINLY): Query {
   return { ...plan.query, time_range: timeRange(plan, false) };
 }
 
+/** A frame that waits to be shown, and when its newest row reached the server, if it is an update. */
+interface Arrived {
+  frame: DataFrame;
+  eventMs: number | null;
+}
+
+function eventMsOf({ type, newest_at }: DataFrame): number | null {
+  return type === 'metrics_update' && newest_at ? Date.parse(newest_at) : null;
+}
+
 /** Points by time: a table takes what comes at its end without moving anything. */
 function inOrder(points: readonly Point[]): Point[] {
   return [...points].sort((a, b) =>
@@ -147,7 +159,7 @@ export class Feed {
 
   /** Follows `query` as the page's view says until the returned function is called. */
   follow(sources: Sources, name: string, query: Query, asking = PLAINLY): () => void {
-    const { live, view } = sources;
+    const { view } = sources;
     const plan = planFor(query, view, asking);
     const interval = view.interval(plan.range, asking.refresh);
     const bucketMs = durationMs(plan.query.interval ?? '') ?? 1000;
@@ -161,24 +173,40 @@ export class Feed {
     this.waiting = true;
     const asked = { ...plan.query, time_range: timeRange(plan, asking.zooms) };
     if (plan.end !== null) return this.#load(sources.api, asked, bucketMs);
+    return this.#watch(sources, name, { query: asked, interval }, bucketMs);
+  }
+
+  #watch(
+    { live, view, turns }: Sources,
+    name: string,
+    wanted: { query: Query; interval: string },
+    bucketMs: number,
+  ): () => void {
     const latency = new Latency(
       () => live.serverNow(),
       (medianMs) => (this.latencyMs = medianMs),
     );
-    return live.watch(
-      name,
-      { query: asked, interval },
-      {
-        data: (frame, held) => {
-          this.#accept(frame, view.now(), bucketMs);
-          const isUpdate = frame.type === 'metrics_update' && !held;
-          if (isUpdate && frame.newest_at) latency.arrived(Date.parse(frame.newest_at));
-        },
-        problem: ({ detail }) => {
-          this.#fail(detail);
-        },
+    let arrived: Arrived[] = [];
+    const show = (): void => {
+      const came = arrived;
+      arrived = [];
+      for (const { frame } of came) this.#accept(frame, view.now(), bucketMs);
+      const eventMs = came.findLast((one) => one.eventMs !== null)?.eventMs ?? null;
+      if (eventMs !== null) latency.arrived(eventMs);
+    };
+    const stop = live.watch(name, wanted, {
+      data: (frame, held) => {
+        arrived.push({ frame, eventMs: held ? null : eventMsOf(frame) });
+        turns.soon(show);
       },
-    );
+      problem: ({ detail }) => {
+        this.#fail(detail);
+      },
+    });
+    return () => {
+      turns.drop(show);
+      stop();
+    };
   }
 
   #accept(frame: DataFrame, now: number, bucketMs: number): void {

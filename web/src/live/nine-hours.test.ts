@@ -8,6 +8,7 @@ import type { Point } from '../series/point';
 import { LiveClient } from './client.svelte';
 import { FakeBrowser } from './fake-browser';
 import { Feed } from './feed.svelte';
+import { Turns } from './turns';
 import { View } from './view.svelte';
 
 const WIDGETS = 20;
@@ -56,10 +57,14 @@ async function openPage() {
   await api.login('a', 'b');
   const live = new LiveClient(api, null);
   const view = new View(live);
+  // Outside of a browser nothing is drawn that could be flushed.
+  const turns = new Turns(undefined, (change) => {
+    change();
+  });
   live.start();
   const feeds = Array.from({ length: WIDGETS }, () => new Feed());
   const stops = feeds.map((feed, i) =>
-    feed.follow({ api, live, view }, `w${String(i)}`, {
+    feed.follow({ api, live, view, turns }, `w${String(i)}`, {
       metric_name: `m${String(i)}`,
       aggregation: 'avg',
     }),

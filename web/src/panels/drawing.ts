@@ -42,6 +42,11 @@ function countsUp({ query }: LabelledQuery): boolean {
   return query.aggregation === 'sum' || query.aggregation === 'count';
 }
 
+/** Whether a drawing changes as buckets close, though no point comes. */
+export function closesByClock({ queries }: WidgetConfig): boolean {
+  return queries.some(countsUp);
+}
+
 function divide(drawn: Shape, by: number): Shape {
   const columns = drawn.columns.map((column) => ({
     ...column,
