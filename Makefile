@@ -15,7 +15,7 @@ PEERS_STAMP := .venv/.peers
 VENV_STATE := $(CURDIR) $(shell $(BIN)/python -V 2>/dev/null)
 NODE_STAMP := $(WEB)/node_modules/.ready
 NODE_STATE := $(shell node -p 'process.version + " " + process.platform + " " + process.arch' 2>/dev/null)
-NATIVE_SOURCES := hatch_build.py src/nowline/ingest/_native.c $(wildcard src/nowline/ingest/native_scanner/*.h)
+NATIVE_SOURCES := hatch_build.py $(wildcard src/nowline/*/_native.c src/nowline/*/native_*/*.h)
 PAGE_STAMP := $(WEB)/node_modules/.page-ready
 PAGE_SOURCES := $(shell find $(wildcard $(WEB)/src $(WEB)/public $(WEB)/scripts)) $(wildcard $(WEB)/*.*)
 
@@ -99,7 +99,7 @@ fmt: setup
 	npm --prefix $(WEB) run format
 
 clean:
-	rm -f src/nowline/ingest/_native*.so src/nowline/ingest/_native*.pyd
+	rm -f src/nowline/*/_native*.so src/nowline/*/_native*.pyd
 	rm -rf dist build client/dist $(PAGE) $(WEB)/node_modules .venv
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find src tests bench client -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,4 +1,4 @@
-"""The native scanner is there where it can be built, and is not needed."""
+"""The native modules are there where they can be built, and are not needed."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from nowline.ingest import native
+from nowline.model import points
 
 ROOT = Path(__file__).parents[3]
 UV = shutil.which("uv", path=f"{ROOT / '.venv/bin'}:{os.environ['PATH']}")
@@ -24,8 +25,9 @@ def can_compile() -> bool:
 
 
 @pytest.mark.skipif(not can_compile(), reason="there is no compiler, or Python has no headers")
-def test_it_is_built_where_it_can_be() -> None:
+def test_they_are_built_where_they_can_be() -> None:
     assert native.IS_BUILT
+    assert points.IS_NATIVE
 
 
 def built_wheel(folder: Path, **environment: str) -> Path:
@@ -41,7 +43,7 @@ def built_wheel(folder: Path, **environment: str) -> Path:
     return wheel
 
 
-def scanners(wheel: Path) -> list[str]:
+def modules(wheel: Path) -> list[str]:
     with zipfile.ZipFile(wheel) as archive:
         return [name for name in archive.namelist() if name.endswith((".so", ".pyd"))]
 
@@ -50,10 +52,10 @@ def scanners(wheel: Path) -> list[str]:
 def test_one_wheel_serves_all_versions_of_python(tmp_path: Path) -> None:
     wheel = built_wheel(tmp_path)
     assert "-cp311-abi3-" in wheel.name
-    assert len(scanners(wheel)) == 1
+    assert len(modules(wheel)) == 2
 
 
 def test_without_a_compiler_the_wheel_is_for_any_machine(tmp_path: Path) -> None:
     wheel = built_wheel(tmp_path, CC="false")
     assert wheel.name.endswith("-py3-none-any.whl")
-    assert scanners(wheel) == []
+    assert modules(wheel) == []

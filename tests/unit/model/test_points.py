@@ -1,9 +1,10 @@
-"""Points as JSON are what CONTRACT says, whatever the values."""
+"""Points as JSON are what CONTRACT says, with the native encoder and without it."""
 
 from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import numpy as np
@@ -17,6 +18,15 @@ from nowline.model.points import Points
 second = st.integers(-2_000_000_000, 200_000_000_000)
 rows = st.lists(st.tuples(st.integers(0, 1), second, st.floats()))
 TAGS = [{"host": 'a"\\\n'}, {"host": "\u00e9\U0001f600"}]
+
+
+@pytest.fixture(params=[True, False], ids=["native", "columns"], scope="module", autouse=True)
+def _is_native(request: pytest.FixtureRequest) -> Iterator[None]:
+    if request.param and not points.IS_NATIVE:
+        pytest.skip("the native encoder could not be built")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(points, "IS_NATIVE", request.param)
+        yield
 
 
 @given(rows, st.booleans())
@@ -59,7 +69,10 @@ def test_many_points_a_day_are_told_by_their_times(
 
 
 @pytest.mark.parametrize(("step_ms", "days"), [(60_000, 1), (3_600_000, 0), (86_400_000, 0)])
-def test_all_minutes_of_a_day_are_written_only_where_many_are_told(step_ms: int, days: int) -> None:
+def test_all_minutes_of_a_day_are_written_only_where_many_are_told(
+    step_ms: int, days: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(points, "IS_NATIVE", False)
     points._heads_of_day.cache_clear()
     moments = np.arange(300) * step_ms
     Points([{}], np.zeros(300, np.int64), moments, np.zeros(300)).to_json()
