@@ -17,6 +17,7 @@ import struct
 import sys
 import weakref
 import zlib
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -37,6 +38,8 @@ Columns: TypeAlias = Mapping[str, NDArray[Any]]
 MAGIC = b"NLB1"
 _TAIL = struct.Struct("<II4s")
 _IN_RUNS, _STEPPED = "series", "time"
+# Of so few blocks, each is looked at by itself: NumPy takes longer to begin.
+_FEW_BLOCKS = 8
 # A sum of so many doubles is off by half a unit in the last place for each, at least.
 _SUM, _COUNT, _HALF_A_UNIT = "total", "count", 2.0**-53
 
@@ -198,14 +201,20 @@ class Reader:
             self._descriptor = os.dup(file.fileno())
             weakref.finalize(self, os.close, self._descriptor)
         index = self._index()
-        self._rows = np.frombuffer(index.rows, "<u4").astype(np.int64)
-        bounds = np.frombuffer(index.bounds, "<i8").reshape(-1, 4).T.astype(np.int64)
-        self._first, self._last, self._oldest, self._newest = bounds
+        self._rows: list[int] = np.frombuffer(index.rows, "<u4").tolist()
+        bounds = np.frombuffer(index.bounds, "<i8").reshape(-1, 4).astype(np.int64)
+        self._first, self._last, self._oldest, self._newest = bounds.T
+        self._bounds: list[list[int]] = bounds.tolist()
         self._places: list[int] = np.frombuffer(index.places, "<u8").tolist()
         self._same_as = index.same_as
 
     def blocks(self, series: tuple[int, int], start: int, end: int) -> list[int]:
         """The blocks that may have rows of series from the first to the last, in `[start, end)`."""
+        if self._by_series is not None:
+            firsts, lasts = self._by_series
+            near = range(bisect_left(lasts, series[0]), bisect_right(firsts, series[1]))
+            if len(near) <= _FEW_BLOCKS:
+                return [block for block in near if self._touches(block, start, end)]
         is_near = (self._last >= series[0]) & (self._first <= series[1])
         if not start <= self.span[0] <= self.span[1] < end:
             is_near &= (self._newest >= start) & (self._oldest < end)
@@ -214,7 +223,7 @@ class Reader:
 
     def rows_of(self, block: int) -> int:
         """How many rows a block has."""
-        return int(self._rows[block])
+        return self._rows[block]
 
     def rows_a_series(self, block: int) -> int | None:
         """How many rows each series of a full block has; None of others.
@@ -222,15 +231,27 @@ class Reader:
         A full block has a row for each step from its oldest to its newest and for each series
         from its first to its last: as many as there can be, so their number tells all of it.
         """
-        if self._step_ms is None:
-            return None
-        steps = int(self._newest[block] - self._oldest[block]) // self._step_ms + 1
-        series = int(self._last[block] - self._first[block]) + 1
-        return steps if steps * series == self._rows[block] else None
+        return self._each[block]
+
+    def rows_in(self, block: int, series: int) -> slice:
+        """Where the rows of a series are in a block; of none, an empty slice.
+
+        Raises:
+            DamagedFileError: They were changed.
+        """
+        first, last, _, _ = self._bounds[block]
+        each = self._each[block]
+        if each is not None and first <= series <= last:
+            at = (series - first) * each
+            return slice(at, at + each)
+        numbers, rows = self.series(block)
+        at, to = numbers.searchsorted((series, series + 1)).tolist()
+        before = int(rows[:at].sum())
+        return slice(before, before + int(rows[at:to].sum()))
 
     def first_series(self, block: int) -> int:
         """The first series of a block."""
-        return int(self._first[block])
+        return self._bounds[block][0]
 
     @cached_property
     def span(self) -> tuple[int, int]:
@@ -254,7 +275,8 @@ class Reader:
 
     def is_within(self, block: int, start: int, end: int) -> bool:
         """Whether all rows of a block are in `[start, end)`."""
-        return bool(self._oldest[block] >= start and self._newest[block] < end)
+        _, _, oldest, newest = self._bounds[block]
+        return oldest >= start and newest < end
 
     def series(self, block: int) -> tuple[Ints, Ints]:
         """The series of a block, ascending, and how many rows each has.
@@ -279,9 +301,8 @@ class Reader:
         """
         if name == _IN_RUNS:
             return np.repeat(*self.series(block))[rows]
-        if name == _STEPPED and (each := self.rows_a_series(block)) is not None:
-            steps = np.arange(self._oldest[block], self._newest[block] + 1, self._step_ms)
-            return steps[np.newaxis].repeat(self.rows_of(block) // each, axis=0).ravel()[rows]
+        if name == _STEPPED and self._step_ms and (each := self._each[block]) is not None:
+            return self._steps(block, each, self._step_ms, rows)
         data = self._bytes(block, self._shape.names.index(name))
         decode = encoding.decode_floats if name in self._shape.floats else encoding.decode_ints
         try:
@@ -292,6 +313,39 @@ class Reader:
     def block(self, number: int) -> Columns:
         """All columns of a block."""
         return {name: self.column(number, name) for name in self._shape.names}
+
+    @cached_property
+    def _by_series(self) -> tuple[list[int], list[int]] | None:
+        """The first and the last series of each block, where both ascend from block to block."""
+        if (np.diff(self._first) < 0).any() or (np.diff(self._last) < 0).any():
+            return None
+        return self._first.tolist(), self._last.tolist()
+
+    @cached_property
+    def _each(self) -> list[int | None]:
+        """For each block, see `rows_a_series`."""
+        if self._step_ms is None:
+            return [None] * len(self._rows)
+        each: list[int | None] = []
+        for rows, (first, last, oldest, newest) in zip(self._rows, self._bounds, strict=True):
+            steps = (newest - oldest) // self._step_ms + 1
+            each.append(steps if steps * (last - first + 1) == rows else None)
+        return each
+
+    def _touches(self, block: int, start: int, end: int) -> bool:
+        """Whether a block may have rows of `[start, end)`."""
+        _, _, oldest, newest = self._bounds[block]
+        return oldest < end and newest >= start
+
+    def _steps(self, block: int, each: int, step: int, rows: slice) -> Ints:
+        """The times of some rows of a full block, of which each series has so many."""
+        _, _, oldest, newest = self._bounds[block]
+        at, to, _ = rows.indices(self._rows[block])
+        if at // each == (to - 1) // each:  # they are of one series
+            first = oldest + at % each * step
+            return np.arange(first, first + (to - at) * step, step)
+        times = np.arange(oldest, newest + 1, step)
+        return times[np.newaxis].repeat(self._rows[block] // each, axis=0).ravel()[rows]
 
     def _bytes(self, block: int, number: int) -> memoryview:
         first = block * len(self._shape.names)

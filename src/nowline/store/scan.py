@@ -74,7 +74,8 @@ class Chosen:
             rows: How many rows each has, one after the other.
         """
         if self.is_one:
-            yield self.run_in(series, rows)
+            _, _, all_rows = self._near(series, rows)
+            yield all_rows, self.alone(all_rows.stop - all_rows.start)
             return
         at, to, all_rows = self._near(series, rows)
         within, places = rows[at:to], series[at:to] - self._first
@@ -86,10 +87,9 @@ class Chosen:
             else:
                 yield np.flatnonzero(wanted) + all_rows.start, groups[wanted]
 
-    def run_in(self, series: Ints, rows: Ints) -> tuple[slice, Ints]:
-        """The same of one series in one group, whose rows are in one piece."""
-        _, _, all_rows = self._near(series, rows)
-        return all_rows, self._group.repeat(all_rows.stop - all_rows.start)
+    def alone(self, rows: int) -> Ints:
+        """The group of so many rows, of one series in one group."""
+        return self._group.repeat(rows)
 
     def _near(self, series: Ints, rows: Ints) -> tuple[int, int, slice]:
         """From where to where in `series` those of the reach are, and all rows of these."""
@@ -247,15 +247,18 @@ def _of_one(
     reader: Reader, block: int, chosen: Chosen, names: Sequence[str], within: tuple[int, int]
 ) -> Iterator[tuple[Ints, Columns]]:
     """The same rows as `_of_many` tells: those of one series are in one piece, in order of time."""
-    rows, groups = chosen.run_in(*reader.series(block))
-    if not len(groups):
+    rows = reader.rows_in(block, chosen.reach[0])
+    if rows.start == rows.stop:
         return
     time = reader.column(block, "time", rows)
     if not reader.is_within(block, *within):
         at, to = time.searchsorted(within).tolist()
-        rows, groups, time = slice(rows.start + at, rows.start + to), groups[at:to], time[at:to]
-    others = (name for name in names if name != "time")
-    yield groups, {"time": time} | {name: reader.column(block, name, rows) for name in others}
+        rows, time = slice(rows.start + at, rows.start + to), time[at:to]
+    columns = {"time": time}
+    for name in names:
+        if name != "time":
+            columns[name] = reader.column(block, name, rows)
+    yield chosen.alone(len(time)), columns
 
 
 def _of_many(

@@ -137,9 +137,46 @@ def test_what_the_number_of_rows_tells_of_a_block_is_what_was_written(
     for block in plain.blocks(ALL, 0, 1 << 62):
         for found, written in zip(told.series(block), plain.series(block), strict=True):
             assert found.tolist() == written.tolist()
+        for number in range(int(series[0]) - 1, int(series[-1]) + 2):
+            is_of = plain.column(block, "series") == number
+            for reader in (told, plain):
+                rows = reader.rows_in(block, number)
+                assert (rows.stop - rows.start) == is_of.sum()
+                assert is_of[rows].all()
+                times = reader.column(block, "time", rows)
+                assert times.tolist() == plain.column(block, "time")[is_of].tolist()
         for name in PARTIALS.names:
             some = told.column(block, name, slice(*bounds))
             assert some.tolist() == plain.column(block, name)[slice(*bounds)].tolist()
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=60),
+    st.booleans(),
+    st.tuples(st.integers(-1, 10), st.integers(-1, 10)).map(sorted),
+    st.tuples(st.integers(-1, 11), st.integers(-1, 11)),
+)
+def test_the_blocks_of_some_series_and_times(
+    tmp_path_factory: pytest.TempPathFactory,
+    cells: list[tuple[int, int]],
+    is_in_order: bool,
+    series: tuple[int, int],
+    span: tuple[int, int],
+) -> None:
+    """Whether blocks ascend by series, as those of one chunk do, or begin anew."""
+    path = tmp_path_factory.mktemp("some") / "a"
+    parts = [sorted(cells)] if is_in_order else [sorted(cells[:30]), sorted(cells[30:])]
+    columns = [np.array(part).T for part in parts if part]
+    write(path, RAW, 2, *({"series": s, "time": t, "value": np.zeros(len(s))} for s, t in columns))
+    reader = Reader(path, RAW)
+    every = reader.blocks(ALL, -1, 1 << 62)
+    expected = []
+    for block in every:
+        numbers, times = reader.column(block, "series"), reader.column(block, "time")
+        is_near = numbers[0] <= series[1] and numbers[-1] >= series[0]
+        if is_near and times.min() < span[1] and times.max() >= span[0]:
+            expected.append(block)
+    assert reader.blocks((series[0], series[1]), *span) == expected
 
 
 def test_a_full_block_is_told_by_its_number_of_rows(tmp_path: Path) -> None:
