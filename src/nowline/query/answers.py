@@ -126,9 +126,11 @@ class Answers:
         revision, is_past = self._given.revision(planned.metric), planned.end <= recent.settled
         return Asked(questions, recent.position, revision, is_past, _key(planned))
 
-    def get(self, asked: Asked) -> Answer | None:
-        """The answer that was given before, if it still holds."""
-        given = self._given.get(asked.key, lambda given: self._holds(given, asked))
+    def get(self, asked: Asked, *, counts_miss: bool = True) -> Answer | None:
+        """The answer that was given before, if it still holds; see `Cache.get`."""
+        given = self._given.get(
+            asked.key, lambda given: self._holds(given, asked), counts_miss=counts_miss
+        )
         return None if given is None else replace(given.answer, cached=True)
 
     def put(self, asked: Asked, answer: Answer) -> None:

@@ -55,19 +55,22 @@ class Cache(Generic[V]):
         """Counts how often the metric's past has changed."""
         return self._revisions.get(metric, 0)
 
-    def get(self, key: Hashable, fits: Callable[[V], bool]) -> V | None:
+    def get(
+        self, key: Hashable, fits: Callable[[V], bool], *, counts_miss: bool = True
+    ) -> V | None:
         """The value, if there is one that has not expired and fits; one that does not is dropped.
 
         Args:
             key: What it was kept as.
             fits: Whether the value may still be used.
+            counts_miss: Whether nobody will ask for the same again.
         """
         entry = self._entries.get(key)
         if entry and (entry.expires_ms <= self._clock.now_ms() or not fits(entry.value)):
             self._drop(key)
             entry = None
         if entry is None:
-            self.tally.misses += 1
+            self.tally.misses += counts_miss
             return None
         self._entries.move_to_end(key)
         self.tally.hits += 1

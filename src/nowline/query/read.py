@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Generic, NamedTuple
@@ -95,6 +95,13 @@ class _Job(Generic[T]):
     revision: int
 
 
+class _Done(NamedTuple, Generic[T]):
+    """The rows of one want, and what to keep of them by the width of its buckets."""
+
+    rows: T
+    kept: list[tuple[int, Block[T]]]
+
+
 class Reads(ABC, Generic[T]):
     """Reads rows of one kind.
 
@@ -123,6 +130,21 @@ class Reads(ABC, Generic[T]):
                 shared.setdefault(load, _Shared()).add(job.want)
         loaded = await self._answers(shared)
         return [await self._end(job, loaded) for job in jobs]
+
+    def at_hand(self, wants: Sequence[Want]) -> list[Read[T]] | None:
+        """The rows of each want where that takes no waiting and little time; else None."""
+        if any(self._store.at_hand_until < self._stored_until(want) for want in wants):
+            return None
+        memory = Memory(self._recent, [want.selection for want in wants])
+        jobs = [self._begin(want, memory) for want in wants]
+        loaded: dict[_Load, dict[int, Loaded[T]]] = {}
+        for job in jobs:
+            for load in job.loads:
+                rows = self._load_at_hand(job.want, load)
+                if rows is None:
+                    return None
+                loaded.setdefault(load, {})[id(job.want.selection)] = rows
+        return [self._told(job, self._put_together(job, loaded)) for job in jobs]
 
     def missing(self, wants: Iterable[Want], now_ms: int) -> list[MissingBlock[T]]:
         """The whole buckets of these that are not in memory, or were not handed on for long."""
@@ -200,53 +222,80 @@ class Reads(ABC, Generic[T]):
     async def _end(
         self, job: _Job[T], loaded: dict[_Load, dict[int, Loaded[T]] | Exception]
     ) -> Read[T] | Exception:
-        width = job.want.span.width_ms
-        stored, rest = list(job.known), list(job.memory)
-        stored.extend([await self._coarse(each, width) for each in job.edge])
+        good: dict[_Load, dict[int, Loaded[T]]] = {}
         for load in job.loads:
             answers = loaded[load]
             if isinstance(answers, Exception):
                 return answers
-            own = answers[id(job.want.selection)]
+            good[load] = answers
+        rows = sum(len(each[id(job.want.selection)].rows) for each in good.values())
+        rows += sum(map(len, (*job.known, *job.memory, *job.edge)))
+        return self._told(job, await beside(rows, self._put_together, job, good))
+
+    def _put_together(
+        self, job: _Job[T], loaded: Mapping[_Load, Mapping[int, Loaded[T]]]
+    ) -> _Done[T]:
+        """What is at hand and what was loaded, as one."""
+        width = job.want.span.width_ms
+        stored, rest = list(job.known), list(job.memory)
+        stored.extend([self._coarse(each, width) for each in job.edge])
+        kept: list[tuple[int, Block[T]]] = []
+        for load in job.loads:
+            own = loaded[load][id(job.want.selection)]
             missed = self._missed(job, own, load.span)
             rows = own.rows
             if load.span.width_ms != width:
-                self._keep(job, load.span.width_ms, (load.span.start, load.span.end), rows)
-                rows = await self._coarse(rows, width)
-                missed = [await self._coarse(each, width) for each in missed]
+                block = self._block_of(job.want, rows, (load.span.start, load.span.end))
+                kept.append((load.span.width_ms, block))
+                rows = self._coarse(rows, width)
+                missed = [self._coarse(each, width) for each in missed]
             stored.append(rows)
             rest.extend(missed)
         if job.known_until < job.whole[1]:
-            rows = await self._joined(stored, width)
-            self._keep(job, width, job.whole, rows)
+            rows = self._joined(stored, width)
+            kept.append((width, self._block_of(job.want, rows, job.whole)))
             stored = [rows]
         stored.extend(rest)
-        return Read(await self._joined(stored, width), bool(job.known))
+        return _Done(self._joined(stored, width), kept)
 
-    async def _joined(self, parts: Sequence[T], width_ms: int) -> T:
+    def _told(self, job: _Job[T], done: _Done[T]) -> Read[T]:
+        """The rows, of which those are kept that may be."""
+        for width_ms, block in done.kept:
+            self._keep(job, width_ms, block)
+        return Read(done.rows, bool(job.known))
+
+    def _joined(self, parts: Sequence[T], width_ms: int) -> T:
         if len(parts) == 1:
             return parts[0]
-        merge = partial(self._merge, width_ms=width_ms)
-        return await beside(sum(len(part) for part in parts), joined, parts, merge)
+        return joined(parts, partial(self._merge, width_ms=width_ms))
 
-    async def _coarse(self, rows: T, width_ms: int) -> T:
+    def _coarse(self, rows: T, width_ms: int) -> T:
         """The same rows in wider buckets."""
-        wider = replace(rows, bucket=rows.bucket // width_ms * width_ms)
-        return await beside(len(rows), self._merge, [wider], width_ms)
+        return self._merge([replace(rows, bucket=rows.bucket // width_ms * width_ms)], width_ms)
 
-    def _keep(self, job: _Job[T], width_ms: int, within: tuple[int, int], rows: T) -> None:
-        """Keep the rows of these buckets, unless the past has changed since they were asked for."""
-        want = job.want
-        if self._blocks.revision(want.metric) == job.revision:
-            key = block_key(want, width_ms)
-            old = self._blocks.peek(key)
-            read = want.span.start, want.span.end
-            block = Block(want.source, *read, rows, old.shared_ms if old else 0).cut(*within)
-            self._blocks.put(want.metric, key, block, block.size, BLOCK_TTL_MS)
+    @staticmethod
+    def _block_of(want: Want, rows: T, within: tuple[int, int]) -> Block[T]:
+        return Block(want.source, want.span.start, want.span.end, rows).cut(*within)
+
+    def _keep(self, job: _Job[T], width_ms: int, block: Block[T]) -> None:
+        """Keep the block, unless the past has changed since it was asked for."""
+        metric, key = job.want.metric, block_key(job.want, width_ms)
+        if self._blocks.revision(metric) == job.revision:
+            if (old := self._blocks.peek(key)) is not None:
+                block = replace(block, shared_ms=old.shared_ms)
+            self._blocks.put(metric, key, block, block.size, BLOCK_TTL_MS)
 
     def _fresh(self, want: Want, memory: Memory) -> FreshRows | None:  # noqa: ARG002
         """The rows of the want that the store may not have yet, where they are asked for."""
         return None
+
+    def _load_at_hand(self, want: Want, load: _Load) -> Loaded[T] | None:  # noqa: ARG002
+        """What the store has at hand; None where it may have to be waited for."""
+        return None
+
+    def _stored_until(self, want: Want) -> int:
+        """Where the range ends that the store has to tell."""
+        return want.span.end
 
     @abstractmethod
     def _split(self, want: Want, memory: Memory) -> tuple[list[T], list[tuple[int, int]]]:
@@ -272,12 +321,25 @@ class PartialReads(Reads[Partials]):
 
     def _split(self, want: Want, memory: Memory) -> tuple[list[Partials], list[tuple[int, int]]]:
         start, end, width = want.span.start, want.span.end, want.span.width_ms
-        hot_start = -(-max(start, self._recent.start) // SECOND_MS) * SECOND_MS
+        hot_start = self._hot_start(start)
         hot_end = end // SECOND_MS * SECOND_MS
         if hot_start >= hot_end:
             return [], [(start, end)]
         newest = memory.partials(want.selection, hot_start, hot_end, width)
         return [newest], [(start, hot_start), (hot_end, end)]
+
+    def _hot_start(self, start: int) -> int:
+        """The first whole second from there on that is in the windows."""
+        return -(-max(start, self._recent.start) // SECOND_MS) * SECOND_MS
+
+    def _stored_until(self, want: Want) -> int:
+        end = want.span.end
+        # The rest of a second at the end is the store's.
+        return min(end, self._hot_start(want.span.start)) if end % SECOND_MS == 0 else end
+
+    def _load_at_hand(self, want: Want, load: _Load) -> Loaded[Partials] | None:
+        rows = self._store.partials_at_hand(want.selection, load.span, sums_only=want.sums_only)
+        return None if rows is None else Loaded(rows, 0)
 
     async def _load(
         self, selection: Selection, load: _Load, *, sums_only: bool

@@ -172,6 +172,25 @@ class Store(ABC):
             sums_only: Whether counts and sums are all that is of use: the rest may be anything.
         """
 
+    @property
+    def at_hand_until(self) -> int:
+        """Rows of before this time, epoch milliseconds, may be at hand; 0 where none ever are."""
+        return 0
+
+    def partials_at_hand(
+        self,
+        selection: Selection,  # noqa: ARG002
+        span: Span,  # noqa: ARG002
+        *,
+        sums_only: bool = False,  # noqa: ARG002
+    ) -> Partials | None:
+        """As `partials`, where that waits for nothing and takes less than a millisecond.
+
+        Returns:
+            None where it may not be so: nothing is known then.
+        """
+        return None
+
     @abstractmethod
     async def bins(self, selection: Selection, span: Span, *, distribution: bool) -> Binned:
         """Histogram bins of the selected rows by group and bucket.

@@ -9,7 +9,6 @@ has the rows: after a crash it is read on from the offset, and every row counts 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import threading
 import time
@@ -24,7 +23,7 @@ import duckdb
 import numpy as np
 
 from nowline.errors import Code, NowlineError
-from nowline.model import histogram, partials
+from nowline.model import histogram
 from nowline.model.level import Level
 from nowline.model.partials import Ints, Partials
 from nowline.model.query import DAY_MS
@@ -46,7 +45,7 @@ from nowline.store.blockfile import DamagedFileError
 from nowline.store.catalogue import Catalogue, NewSeries, Selection
 from nowline.store.pending import Pending
 from nowline.store.readers import Readers
-from nowline.store.scan import AbandonedError, Chosen, Scan, Source
+from nowline.store.scan import Chosen, Scan, Source
 from nowline.store.state import State
 
 T = TypeVar("T")
@@ -100,10 +99,8 @@ class EmbeddedStore(Store):
         self._background: asyncio.Task[None] | None = None
         self._retry_at = 0.0
         self._seconds_a_row = _SECONDS_A_ROW  # of the last flush
-        self._appended_rows = 0
-        self._append_seconds = 0.0
-        self._compactions = 0
-        self._compaction_seconds = 0.0
+        self._appended_rows, self._append_seconds = 0, 0.0
+        self._compactions, self._compaction_seconds = 0, 0.0
 
     @classmethod
     async def open(
@@ -162,8 +159,7 @@ class EmbeddedStore(Store):
         """Raw rows of these series in `[start, end)`, oldest first."""
         if not len(series):
             return _NO_ROWS
-        chosen = Chosen.all_of(series)
-        return await self._read(lambda source: source.rows(chosen, start, end))
+        return await self._read(lambda source: source.rows(Chosen.all_of(series), start, end))
 
     async def last_before(self, series: Ints, time: int) -> Rows:
         """The newest raw row of each of these series before `time`.
@@ -185,13 +181,23 @@ class EmbeddedStore(Store):
         self, selection: Selection, span: Span, *, sums_only: bool = False
     ) -> Partials:
         """Partials of the selected rows by group and bucket."""
-        if not len(selection.series):
-            return partials.empty()
+        found = self.partials_at_hand(selection, span, sums_only=sums_only)
+        if found is not None:
+            return found
+        return await self._read(
+            lambda source: Scan(source, selection, span).partials(sums_only=sums_only)
+        )
 
-        def read(source: Source) -> Partials:
-            return Scan(source, selection, span).partials(sums_only=sums_only)
+    @property
+    def at_hand_until(self) -> int:
+        """Where rows begin that are not in files."""
+        return self._state.in_files_until
 
-        return await self._read(read, span.end if len(selection.series) == 1 else None)
+    def partials_at_hand(
+        self, selection: Selection, span: Span, *, sums_only: bool = False
+    ) -> Partials | None:
+        """Partials of one series that is in files which are open and in memory."""
+        return self._state.partials_at_hand(self._files, selection, span, sums_only=sums_only)
 
     async def bins(self, selection: Selection, span: Span, *, distribution: bool) -> Binned:
         """Histogram bins of the selected rows by group and bucket."""
@@ -361,16 +367,10 @@ class EmbeddedStore(Store):
         """By level, from which time on rows are kept."""
         return {level: now_ms - kept for level, kept in self._keep_ms.items()}
 
-    async def _read(self, work: Callable[[Source], T], until: int | None = None) -> T:
-        """Run it in a reader's thread; where the caller gives up, so does the work.
-
-        What is at hand of one series, before `until`, is read sooner than handed to a thread.
-        """
+    async def _read(self, work: Callable[[Source], T]) -> T:
+        """Run it in a reader's thread; where the caller gives up, so does the work."""
         abandoned = threading.Event()
         try:
-            if until is not None:
-                with contextlib.suppress(AbandonedError):
-                    return work(self._state.at_hand(self._files, until))
             return await threads.run(self._readers, lambda: self._settled(work, abandoned.is_set))
         except asyncio.CancelledError:
             abandoned.set()

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
 
-from nowline.store.blockfile import Reader
+from nowline.model import partials
+from nowline.model.partials import Partials
+from nowline.store.base import Span
+from nowline.store.blockfile import DamagedFileError, Reader
+from nowline.store.catalogue import Selection
 from nowline.store.hot import Run
 from nowline.store.pending import Pending
 from nowline.store.readers import Readers
-from nowline.store.scan import AbandonedError, Source
+from nowline.store.scan import AbandonedError, Scan, Source
 from nowline.store.segments import Kind, Manifest
 
 # So many blocks are read in less than a millisecond, those of one series.
-_MOST_AT_HAND = 8
+_MOST_AT_HAND = 12
+_NEVER = 1 << 62
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +53,30 @@ class State:
 
         return Source(self.runs, files, gives_up, self.pending.progress.offset)
 
-    def at_hand(self, readers: Readers, end: int) -> Source:
-        """What there is of before `end`, as far as it can be read without waiting for anything.
+    @property
+    def in_files_until(self) -> int:
+        """Where rows begin that are not in files, epoch milliseconds; the far future if none do."""
+        return min((run.oldest for run in self.runs), default=_NEVER)
+
+    def partials_at_hand(
+        self, readers: Readers, selection: Selection, span: Span, *, sums_only: bool
+    ) -> Partials | None:
+        """Partials of one series, as far as `at_hand` goes; else None."""
+        if not len(selection.series):
+            return partials.empty()
+        if len(selection.series) > 1 or self.in_files_until < span.end:
+            return None
+        # What is wrong with a file is told when it is read in a thread.
+        with contextlib.suppress(AbandonedError, DamagedFileError, OSError):
+            return Scan(self.at_hand(readers), selection, span).partials(sums_only=sums_only)
+        return None
+
+    def at_hand(self, readers: Readers) -> Source:
+        """What there is in files, as far as it can be read without waiting for anything.
 
         To read more ends with an `AbandonedError`: another file than those that are open, a block
         that is not in the system's page cache, or a great many of either.
-
-        Raises:
-            AbandonedError: There are rows in memory, which would have to be looked through.
         """
-        if any(run.oldest < end for run in self.runs):
-            raise AbandonedError
         blocks = count()
 
         def files(kind: Kind, start: int, end: int) -> list[Reader]:

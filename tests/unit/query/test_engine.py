@@ -351,3 +351,82 @@ async def test_a_range_to_compare_with_is_told_as_today(world: World) -> None:
     plain = await world.engine.ask(msgspec.structs.replace(query, timezone=None))
     assert plain.compared is not None
     assert (plain.compared.bucket.tolist(), plain.compared.value.tolist()) == ([START], [2.0])
+
+
+@pytest.fixture
+async def filed(world: World) -> World:
+    """Rows of two hosts, all of them in files that are open."""
+    world.take_in([Row(n % 2, START - n * 7_000, n / 3) for n in range(1, 90)])
+    await world.put_away(1, 0)
+    await world.store.flush()
+    await world.engine.ask(msgspec.structs.replace(PAST, aggregation=Aggregation.MAX))
+    return world
+
+
+ONE = msgspec.structs.replace(PAST, filters={"n": "0"})
+
+
+@pytest.mark.usefixtures("told_what_is_at_hand")
+@pytest.mark.parametrize("aggregation", [a for a in Aggregation if a.quantile is None])
+@pytest.mark.parametrize("compare", [None, "3m"])
+async def test_what_is_at_hand_is_what_is_read(
+    filed: World, aggregation: Aggregation, compare: str | None
+) -> None:
+    query = msgspec.structs.replace(ONE, aggregation=aggregation, compare=compare)
+    (anew,) = await filed.engine.run_anew([filed.engine.plan(query)])
+    for is_known in (False, True):
+        answer = filed.engine.ask_at_hand(query)
+        assert answer is not None
+        assert answer.cached is is_known
+        assert (answer.data(), answer.compare()) == (anew.data(), anew.compare())
+    assert len(anew.points) > 5
+    assert filed.engine.answered.queries == 3
+    answers = filed.engine.caches["answers"]
+    assert (answers.hits, answers.misses, answers.entries) == (1, 2, 2)
+
+
+@pytest.mark.usefixtures("told_what_is_at_hand")
+async def test_newest_rows_are_at_hand_in_the_windows(filed: World) -> None:
+    filed.take_in([Row(0, filed.windows.start + 5, 100.0)])
+    answer = filed.engine.ask_at_hand(
+        msgspec.structs.replace(
+            ONE, time_range=TimeRange(start=START - 10 * MINUTE_MS, end=NOW), interval="1m"
+        )
+    )
+    assert answer is not None
+    assert answer.points.value[-1] == 100.0
+
+
+@pytest.mark.usefixtures("told_what_is_at_hand")
+async def test_what_takes_waiting_is_not_at_hand(filed: World) -> None:
+    tally = filed.engine.caches["answers"]
+    before = tally.misses
+    for query in (
+        PAST,
+        msgspec.structs.replace(ONE, aggregation=Aggregation.P95),
+        msgspec.structs.replace(
+            ONE, time_range=TimeRange(start=START - DAY_MS, end=START), interval="1s"
+        ),
+    ):
+        assert filed.engine.ask_at_hand(query) is None
+    filed.take_in([Row(3, START - 9 * MINUTE_MS, 1.0)])
+    await filed.put_away(1, 0)
+    assert filed.engine.ask_at_hand(ONE) is None
+    assert filed.engine.answered.queries == 1
+    # Each is asked for again in the other way, and counted there.
+    assert tally.misses == before
+    with pytest.raises(NowlineError):
+        filed.engine.ask_at_hand(Query(metric_name=""))
+
+
+@pytest.mark.usefixtures("told_what_is_at_hand")
+async def test_a_late_row_changes_what_was_at_hand(filed: World) -> None:
+    first = filed.engine.ask_at_hand(ONE)
+    filed.take_in([Row(0, START - 9 * MINUTE_MS, 1_000.0)])
+    await filed.put_away(1, 0)
+    await filed.store.flush()
+    await filed.engine.ask(msgspec.structs.replace(PAST, aggregation=Aggregation.MAX))
+    then = filed.engine.ask_at_hand(ONE)
+    assert first is not None
+    assert then is not None
+    assert then.points.value.sum() == first.points.value.sum() + 1_000

@@ -46,15 +46,3 @@ def on_sync(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Callable[[], None]
     monkeypatch.setattr(Path, "unlink", tell_and_unlink)
     yield found
     found.clear()
-
-
-@pytest.fixture
-def told_what_is_at_hand(tmp_path: Path) -> None:
-    """Skips where the file system does not tell whether it has to wait for the disk."""
-    file = tmp_path / "at hand"
-    file.write_bytes(b"a")
-    with file.open("rb") as opened:
-        try:
-            os.preadv(opened.fileno(), [bytearray(1)], 0, os.RWF_NOWAIT)
-        except (AttributeError, OSError) as error:
-            pytest.skip(f"Nobody tells: {error}")
