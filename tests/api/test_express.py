@@ -263,3 +263,91 @@ def test_small_requests_are_counted_with_the_others(wire: Wire, reader: httpx.Cl
 
 def test_what_http_does_not_allow_is_refused_as_ever(wire: Wire) -> None:
     assert wire.ask(b"POST /write HTTP/1.1\r\nContent-Length: x\r\n\r\n").status == 400
+
+
+ASKING = "/api/v1/metrics/query"
+
+
+def asked(**more: object) -> bytes:
+    span = {"start": 1_700_000_000_000, "end": 1_700_000_600_000}
+    return json.dumps({"metric_name": "ex.asked", "time_range": span} | more).encode()
+
+
+QUESTIONS: dict[str, tuple[Any, ...]] = {
+    "nothing there": (ASKING, asked(metric_name="ex.nothing"), JSON),
+    "a percentile": (ASKING, asked(aggregation="p95"), JSON),
+    "by tag": (ASKING, asked(group_by=["host"]), JSON),
+    "in a zone": (ASKING, asked(interval="1d", timezone="Europe/Rome"), JSON),
+    "two ranges": (ASKING, asked(compare="1d", fill="null", interval="1m"), JSON),
+    "a table": (ASKING, asked(), JSON, "Accept: text/csv"),
+    "any form": (ASKING, asked(), JSON, "Accept: application/json, text/csv"),
+    "another charset": (ASKING, asked(), "Content-Type: application/json; charset=utf-8"),
+    "no kind": (ASKING, asked()),
+    "another kind": (ASKING, asked(), "Content-Type: text/plain"),
+    "no json": (ASKING, b"{", JSON),
+    "no body": (ASKING, b"", JSON),
+    "a field that is none": (ASKING, asked(more=1), JSON),
+    "a bad interval": (ASKING, asked(interval="1 parsec"), JSON),
+    "too much": (ASKING, asked(interval="1s", time_range={"start": 0, "end": 10**13}), JSON),
+    "another spelling": (f"/{ASKING}/", asked(), JSON),
+    "more than the path": (f"{ASKING}?a=b", asked(), JSON),
+}
+
+
+@pytest.mark.parametrize("what", QUESTIONS)
+def test_questions_are_answered_as_on_the_long_way(server: Server, wire: Wire, what: str) -> None:
+    with server.alice() as alice:
+        token = f"Authorization: {alice.headers['authorization']}"
+    target, body, *headers = QUESTIONS[what]
+    # What the first one is told may be at hand for the others.
+    answers = [wire.ask(request(target, body, token, *headers)) for _ in range(2)]
+    answers.append(wire.ask(request(target, body, token, *headers, LONG)))
+    timeless = [re.sub(rb'"took_ms":[0-9.]+', b"", each.body) for each in answers[1:]]
+    assert timeless[0] == timeless[1]
+    assert {each.status for each in answers} == {answers[0].status}
+    for each in answers:
+        each.headers.pop("date")
+        each.headers.pop("content-length")
+    assert answers[0].headers == answers[1].headers == answers[2].headers
+
+
+@pytest.mark.parametrize(
+    ("header", "status"),
+    [("", 401), ("Authorization: Bearer wrong", 401), (KEY, 403)],
+)
+def test_who_may_not_ask_is_not_answered(wire: Wire, header: str, status: int) -> None:
+    answer = wire.ask(request(ASKING, asked(), JSON, *([header] if header else [])))
+    assert answer.status == status
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_what_was_just_taken_in_is_in_the_answer(server: Server, wire: Wire) -> None:
+    with server.alice() as alice:
+        token = f"Authorization: {alice.headers['authorization']}"
+    query = {"metric_name": "ex.fresh.v", "time_range": {"last": "1h"}, "interval": "1h"}
+    question = request(ASKING, json.dumps(query | {"aggregation": "sum"}).encode(), token, JSON)
+    for number in range(1, 30):
+        assert wire.ask(request("/write", b"ex.fresh v=1", KEY)).status == 204
+        points = json.loads(wire.ask(question).body)["data"]
+        assert sum(point["value"] for point in points) == number
+
+
+def test_who_signs_out_asks_no_more(server: Server, wire: Wire) -> None:
+    with server.alice() as alice:
+        token = alice.headers["authorization"]
+        question = request(ASKING, asked(), f"Authorization: {token}", JSON)
+        for _ in range(2):
+            assert wire.ask(question).status == 200
+        alice.post("/api/auth/logout").raise_for_status()
+    assert wire.ask(question).status == 401
+
+
+def test_many_questions_at_once_are_answered_in_their_order(server: Server, wire: Wire) -> None:
+    with server.alice() as alice:
+        token = f"Authorization: {alice.headers['authorization']}"
+    some = [
+        request(ASKING, asked(metric_name=f"ex.q{n}", aggregation=aggregation), token, JSON)
+        for n, aggregation in enumerate(["avg", "p95", "avg", "none", "sum"])
+    ]
+    wire.send(b"".join(some))
+    assert [wire.answer().status for _ in some] == [200, 200, 200, 400, 200]

@@ -50,6 +50,7 @@ from nowline.api.guard import require, secure_headers, undeclared
 from nowline.api.head import answer_head
 from nowline.api.ingest_schemas import LINES
 from nowline.api.problems import exception_handlers
+from nowline.api.questions import Questions
 from nowline.auth.policy import Action
 from nowline.auth.service import Auth
 from nowline.backup.service import Backups
@@ -132,6 +133,7 @@ class Services:
     admission: Admission
     group: GroupCommit
     caught_up: Callable[[], Awaitable[None]]
+    is_caught_up: Callable[[], bool]
     activity: Activity
     present: Present
     history: History
@@ -190,8 +192,9 @@ def _doors(app: Litestar) -> set[str]:
 def express(services: Services) -> Express:
     """The short way to the doors that take it."""
     doors = {ingest.PATH: ingest.METRICS, **dict.fromkeys(LINES, lines.WRITE)}
+    questions = Questions(services.engine, services.is_caught_up)
     given = services.admission, services.group, services.requests
-    return Express(doors, services.auth, *given)
+    return Express(doors, questions, services.auth, *given)
 
 
 def _litestar(services: Services | None, middleware: list[Any]) -> Litestar:

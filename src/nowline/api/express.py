@@ -1,9 +1,12 @@
-"""A short way for plain requests to the doors: no task, no framework, one write.
+"""A short way for plain requests to the doors, and questions: no task, no framework, one write.
 
 A program that reports single points sends thousands of small requests a second. On their way
 through the server, the framework's edge and a task each they cost several times what is done with
 their rows (bench/ingest). One that is nothing special is answered from here instead: the same
 key, the same limits, the same decoder, the same answer. Everything else takes the long way.
+
+So does a question whose answer takes no waiting (bench/query): who asks, and for what, is looked at
+in the same way, and what is to be waited for, refused or told in another form takes the long way.
 """
 
 from __future__ import annotations
@@ -19,7 +22,9 @@ import msgspec
 
 from nowline.api.doors import Door, Sent
 from nowline.api.guard import security_headers
+from nowline.api.metrics import PATH as ASKING
 from nowline.api.problems import problem_bytes
+from nowline.api.questions import Questions, is_plain
 from nowline.auth.policy import Action, allows
 from nowline.auth.service import Auth
 from nowline.collect.requests import RequestStats
@@ -32,6 +37,7 @@ MOST_BYTES: Final = 1 << 20
 # The long way counts what it reads as held; here all of it together has a limit of its own.
 _MOST_READING: Final = 32 << 20
 
+_GOOD: Final = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n"
 _HEAD_END: Final = b"\r\n\r\n"
 # A program sends the same head each time; these few are looked at as a whole.
 _MOST_HEADS: Final = 1024
@@ -55,12 +61,12 @@ _SPECIAL: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What the head of a plain request to a door says.
+    """What the head of a plain request says.
 
     Attributes:
-        route: The path of the door.
-        door: The door.
-        principal: Whose key was sent.
+        route: The path that it is sent to.
+        door: The door; None for a question.
+        principal: Whose key or token was sent.
         content_type: As the header has it.
         query: What stands after the `?`.
         length: How long the body is.
@@ -68,7 +74,7 @@ class Head:
     """
 
     route: str
-    door: Door
+    door: Door | None
     principal: Principal
     content_type: str
     query: bytes
@@ -110,7 +116,8 @@ class Express:
 
     Args:
         doors: By path.
-        auth: Knows the keys.
+        questions: Answers questions.
+        auth: Knows the keys and tokens.
         admission: Lets requests in.
         group: Takes rows in.
         stats: Counts requests.
@@ -119,12 +126,15 @@ class Express:
     def __init__(
         self,
         doors: Mapping[str, Door],
+        questions: Questions,
         auth: Auth,
         admission: Admission,
         group: GroupCommit,
         stats: RequestStats,
     ) -> None:
-        self._doors = {path.encode(): (path, door, _secured(path)) for path, door in doors.items()}
+        ways: dict[str, Door | None] = {**doors, ASKING: None}
+        self._ways = {path.encode(): (path, door, _secured(path)) for path, door in ways.items()}
+        self._questions = questions
         self._auth = auth
         self._admission = admission
         self._group = group
@@ -155,7 +165,9 @@ class Express:
         """Know the head of a request again, if that is what came in and nothing else."""
         end = data.find(_HEAD_END)
         is_whole = len(data) - end - len(_HEAD_END) == parcel.head.length
-        if not 0 < end <= _MOST_HEAD_BYTES or not is_whole:
+        # The time of a token runs out by itself.
+        is_lasting = parcel.head.principal.session_id is None
+        if not 0 < end <= _MOST_HEAD_BYTES or not is_whole or not is_lasting:
             return
         if len(self._heads) >= _MOST_HEADS:
             self._heads = {}
@@ -171,7 +183,7 @@ class Express:
             headers: Names in lower case, and values.
         """
         path, _, query = target.partition(b"?")
-        found = self._doors.get(path)
+        found = self._ways.get(path)
         if found is None:
             return None
         # Of a header that is sent twice the first counts, as elsewhere.
@@ -182,13 +194,16 @@ class Express:
             return None
         if not _SPECIAL.isdisjoint(sent):
             return None
-        principal = self._auth.known_key(sent.get(b"authorization", b"").decode("latin-1"))
-        if principal is None or allows(principal, Action.INGEST) is not None:
+        route, door, _ = found
+        principal = self._auth.known(sent.get(b"authorization", b"").decode("latin-1"))
+        action = Action.READ if door is None else Action.INGEST
+        if principal is None or allows(principal, action) is not None:
+            return None
+        if door is None and not is_plain(sent):
             return None
         content_type = sent.get(b"content-type", b"").decode("latin-1")
         self._reading += length
-        route, door, _ = found
-        form = door.form(content_type, query) if length <= SMALL_BYTES else None
+        form = door.form(content_type, query) if door and length <= SMALL_BYTES else None
         return Parcel(Head(route, door, principal, content_type, query, length, form), [])
 
     def default_lines(self, headers: Headers) -> bytes:
@@ -202,8 +217,27 @@ class Express:
         """Count no longer what was announced of a body."""
         self._reading -= parcel.head.length
 
-    def take(self, parcel: Parcel, reply: Reply) -> None:
-        """Take in a request whose body is all there; `reply` is called once, now or later."""
+    def take(self, parcel: Parcel, reply: Reply) -> bool:
+        """Answer a request whose body is all there, now or later, by one call of `reply`.
+
+        Returns:
+            False if it has to take the long way; `reply` is not called then.
+        """
+        if parcel.head.door is None:
+            return self._answer(parcel, reply)
+        self._take_in(parcel, parcel.head.door, reply)
+        return True
+
+    def _answer(self, parcel: Parcel, reply: Reply) -> bool:
+        began = time.perf_counter()
+        body = self._questions.answer(parcel.body)
+        if body is None:
+            return False
+        reply(_GOOD % len(body) + self._secured_lines(parcel.head), body)
+        self._stats.observe(parcel.head.route, "POST", 200, time.perf_counter() - began)
+        return True
+
+    def _take_in(self, parcel: Parcel, door: Door, reply: Reply) -> None:
         began = time.perf_counter()
         head = parcel.head
         hold: Hold | None = None
@@ -211,30 +245,28 @@ class Express:
         def tell(told: Told) -> None:
             if hold is not None:
                 self._admission.leave(hold, told if isinstance(told, Exception) else None)
-            status, lines, body = self._told(head, told)
-            reply(lines, body)
+            status, headers, body = _answered(door, told)
+            lines = _head(status, tuple(headers.items()), len(body))
+            reply(lines + self._secured_lines(head), body)
             self._stats.observe(head.route, "POST", status, time.perf_counter() - began)
 
         try:
             hold = self._admission.admit(head.principal.id)
             hold.grow(head.length, head.length)
-            self._submit(head, parcel.body, tell)
+            self._submit(head, door, parcel.body, tell)
         except Exception as error:  # noqa: BLE001 - told to the client, and logged if unexpected
             tell(error)
 
-    def _submit(self, head: Head, body: bytes, tell: Tell) -> None:
+    def _submit(self, head: Head, door: Door, body: bytes, tell: Tell) -> None:
         if head.form is not None:
             self._group.submit_body(head.form, body, tell)
             return
         sent = Sent(body, head.content_type, head.query)
-        self._group.submit(head.door.decode(sent, self._group.now_ms()), tell)
+        self._group.submit(door.decode(sent, self._group.now_ms()), tell)
 
-    def _told(self, head: Head, told: Told) -> tuple[int, bytes, bytes]:
-        """Status, head and body of the answer."""
-        status, headers, body = _answered(head.door, told)
-        secured = self._doors[head.route.encode()][2]
-        lines = _head(status, tuple(headers.items()), len(body))
-        return status, lines + secured, body
+    def _secured_lines(self, head: Head) -> bytes:
+        """The lines of the headers that every answer at this path has."""
+        return self._ways[head.route.encode()][2]
 
 
 def _answered(door: Door, told: Told) -> tuple[int, Mapping[str, str], bytes]:

@@ -22,6 +22,7 @@ from nowline.query import answers
 from nowline.query.engine import Engine
 from nowline.query.listing import Entry, entry
 
+PATH = "/api/v1/metrics/query"
 MOST_QUERIES = 100
 _ASKED = {"action": Action.READ, "direct": True}
 
@@ -74,7 +75,7 @@ class QueryBatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     queries: list[msgspec.Raw]
 
 
-@post("/api/v1/metrics/query", status_code=200, opt=_ASKED, tags=["metrics"])
+@post(PATH, status_code=200, opt=_ASKED, tags=["metrics"])
 async def query(
     request: Request[Any, Any, Any], data: JSONBody[Query], engine: NamedDependency[Engine]
 ) -> Response[Any]:
@@ -83,7 +84,7 @@ async def query(
     answer = await while_there(request, engine.ask(data))
     if prefers_csv(request.headers.get("accept", "")):
         return Response(to_csv(answer.points, answer.plan.group_by), media_type=CSV)
-    return Response(_encoded(answer, started), media_type="application/json")
+    return Response(encoded(answer, started), media_type="application/json")
 
 
 @post("/api/v1/metrics/query/batch", status_code=200, opt=_ASKED, tags=["metrics"])
@@ -112,10 +113,10 @@ def _query(raw: msgspec.Raw) -> Query | NowlineError:
 def _result(answer: answers.Answer | Exception, started: float) -> bytes:
     if isinstance(answer, Exception):
         return b'{"error":%b}' % problem_bytes(answer)[2]
-    return _encoded(answer, started)
+    return encoded(answer, started)
 
 
-def _encoded(answer: answers.Answer, started: float) -> bytes:
+def encoded(answer: answers.Answer, started: float) -> bytes:
     """An `Answer` as JSON: its points are bytes already, and too many to be copied often."""
     took = time.perf_counter() - started
     meta = Meta(

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 # How long the rest of a plain request may take; what is slower takes the long way, with its limits.
 _PATIENCE_S: Final = 1.0
+# A body that is sooner written by itself than copied.
+_MUCH: Final = 16 << 10
 _UNKNOWN: Final = b"?"
 _OVERRIDDEN: Final = (
     "_get_upgrade",
@@ -61,6 +63,7 @@ class Protocol(HttpToolsProtocol):
         self._parcel: Parcel | None = None
         self._patience: asyncio.TimerHandle | None = None
         self._is_between = True
+        self._is_long = False
         self._idle_since = 0.0
         self._data = self._received = b""
         self._upgrade: bytes | None = _UNKNOWN
@@ -68,8 +71,9 @@ class Protocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Read on; what is there of a plain request may wait a moment for the rest."""
         if self._is_between and self._is_idle() and (parcel := self._express.recall(data)):
-            self._take(parcel)
-            return
+            if self._take(parcel):
+                return
+            self._is_long = True
         self._data = data if self._is_between else b""
         self._received = data
         super().data_received(data)
@@ -119,7 +123,8 @@ class Protocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Decide which way the request takes."""
-        if self._is_plain():
+        is_long, self._is_long = self._is_long, False
+        if self._is_plain() and not is_long:
             self._parcel = self._express.parcel(self.url, self.headers)
         if self._parcel is None:
             super().on_headers_complete()
@@ -139,13 +144,19 @@ class Protocol(HttpToolsProtocol):
             super().on_message_complete()
             return
         self._express.remember(self._data, parcel)
-        self._take(parcel)
+        if not self._take(parcel):
+            self._begin_the_long_way(parcel)
+            super().on_message_complete()
 
-    def _take(self, parcel: Parcel) -> None:
-        pending = _Pending()
+    def _take(self, parcel: Parcel) -> bool:
+        """Have a request answered; False if it has to take the long way."""
+        pending, before = _Pending(), self.cycle
         # uvicorn asks no more of it.
         self.cycle = cast("RequestResponseCycle", pending)
-        self._express.take(parcel, lambda head, body: self._reply(pending, head, body))
+        if self._express.take(parcel, lambda head, body: self._reply(pending, head, body)):
+            return True
+        self.cycle = before
+        return False
 
     def _is_plain(self) -> bool:
         """Whether it is a POST on a connection that waits for nothing else, and stays open."""
@@ -174,9 +185,12 @@ class Protocol(HttpToolsProtocol):
         """Begin as uvicorn does, with what is there of the body."""
         parcel = self._take_parcel()
         if parcel is not None:
-            super().on_headers_complete()
-            for piece in parcel.pieces:
-                super().on_body(piece)
+            self._begin_the_long_way(parcel)
+
+    def _begin_the_long_way(self, parcel: Parcel) -> None:
+        super().on_headers_complete()
+        for piece in parcel.pieces:
+            super().on_body(piece)
 
     def _reply(self, pending: _Pending, head: bytes, body: bytes) -> None:
         pending.response_complete = True
@@ -185,7 +199,10 @@ class Protocol(HttpToolsProtocol):
         lines = self._express.default_lines(self.server_state.default_headers)
         if not pending.keep_alive:
             lines += b"connection: close\r\n"
-        self.transport.write(b"".join((head, lines, b"\r\n", body)))
+        if len(body) < _MUCH:
+            self.transport.write(b"".join((head, lines, b"\r\n", body)))
+        else:
+            self.transport.writelines((b"".join((head, lines, b"\r\n")), body))
         if not pending.keep_alive:
             self.transport.close()
         self._rest()

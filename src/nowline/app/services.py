@@ -54,6 +54,7 @@ def services(  # noqa: PLR0913, PLR0917 - all that routes work with
         admission=flow.admission,
         group=flow.group,
         caught_up=flow.window_worker.caught_up,
+        is_caught_up=flow.window_worker.is_caught_up,
         once=flow.once,
         otlp=flow.otlp,
         protobuf=ProtobufDecoders(),

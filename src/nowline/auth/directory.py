@@ -71,6 +71,14 @@ class Directory:
         """The API key with this secret, as of the last change."""
         return self._known(keys.digest(credential))
 
+    def known_user(self, user_id: str) -> User | None:
+        """One user, as of the last change."""
+        return self._held.users.get(user_id)
+
+    def known_session(self, session_id: str) -> Session | None:
+        """One session that was met before; it may have expired."""
+        return self._sessions.get(session_id)
+
     def key_by_id(self, key_id: str) -> ApiKey | None:
         """One API key, as of the last change."""
         every = (*self._start_keys.values(), *self._held.keys.values())

@@ -106,16 +106,26 @@ class Auth:
         """Another number whenever a credential may stand for something else than before."""
         return self._directory.revision
 
-    def known_key(self, authorization: str) -> Principal | None:
-        """Who an `Authorization` header stands for, if that is an API key that was met before.
+    def known(self, authorization: str) -> Principal | None:
+        """Who an `Authorization` header stands for, if that takes no look into the database.
 
         Of any other credential `authenticate` says what it is, or what is wrong with it.
         """
         scheme, _, credential = authorization.partition(" ")
-        if scheme.lower() not in _SCHEMES:
+        credential = credential.strip()
+        if scheme.lower() not in _SCHEMES or not credential:
             return None
-        key = self._directory.known_key(credential.strip())
-        return None if key is None else _key_principal(key)
+        if key := self._directory.known_key(credential):
+            return _key_principal(key)
+        try:
+            session_id = self._tokens.session_id(credential, self._clock.now_ms())
+        except NowlineError:
+            return None
+        session = self._directory.known_session(session_id)
+        user = None if session is None else self._directory.known_user(session.user_id)
+        if session is None or user is None or not self._is_live(session, user):
+            return None
+        return _session_principal(session, user)
 
     async def user(self, principal: Principal) -> User:
         """The user that a principal is.
@@ -287,7 +297,7 @@ class Auth:
         if session is None or user is None or not self._is_live(session, user):
             detail = "The session of this access token has ended: sign in again."
             raise NowlineError(Code.UNAUTHENTICATED, detail)
-        return Principal(user.id, user.email, policy.scopes_of_role(user.role), session.id)
+        return _session_principal(session, user)
 
     async def _session(self, session_id: str) -> Session | None:
         return await self._directory.session(session_id, self._clock.now_ms())
@@ -295,6 +305,10 @@ class Auth:
     def _is_live(self, session: Session, user: User | None) -> bool:
         active = user is not None and user.is_active
         return active and session.expires_at > self._clock.now_ms()
+
+
+def _session_principal(session: Session, user: User) -> Principal:
+    return Principal(user.id, user.email, policy.scopes_of_role(user.role), session.id)
 
 
 def _key_principal(key: ApiKey) -> Principal:

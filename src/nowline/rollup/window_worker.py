@@ -75,9 +75,13 @@ class WindowWorker:
         while records := await self._bus.read(self.offset, _READ_BYTES):
             await self._fold(records)
 
+    def is_caught_up(self) -> bool:
+        """Whether nothing waits for others to be folded with it."""
+        return self._resting is None or self.offset >= self._bus.head
+
     async def caught_up(self) -> None:
         """Return when what only waits for others to be folded with it is folded in."""
-        if self._resting is None or self.offset >= self._bus.head:
+        if self.is_caught_up():
             return
         asking: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._asking.append(asking)

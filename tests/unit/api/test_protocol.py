@@ -14,12 +14,16 @@ from uvicorn.server import ServerState
 from nowline.api import lines
 from nowline.api.express import Express
 from nowline.api.protocol import Protocol
+from nowline.api.questions import Questions
 from nowline.bus.embedded import EmbeddedLog
 from nowline.collect.requests import RequestStats
 from nowline.ingest.admission import Admission
 from nowline.ingest.group_commit import GroupCommit
 from nowline.ingest.service import Ingest
+from nowline.query.engine import Engine
+from nowline.rollup.window import Windows
 from nowline.store.catalogue import Catalogue
+from nowline.store.embedded import EmbeddedStore
 from personas import INGEST_KEY, SetClock, world
 
 WAIT_S = 0.3
@@ -41,9 +45,13 @@ async def served(folder: Path) -> AsyncIterator[int]:
     bus = await EmbeddedLog.open(folder / "log.sqlite")
     async with world(folder) as here:
         await here.auth.authenticate(f"Bearer {INGEST_KEY}")
-        group = GroupCommit(Ingest(bus, Catalogue(), SetClock(), 86_400_000))
+        catalogue, clock = Catalogue(), SetClock()
+        group = GroupCommit(Ingest(bus, catalogue, clock, 86_400_000))
         doors = {"/write": lines.WRITE}
-        express = Express(doors, here.auth, Admission(), group, RequestStats())
+        store = await EmbeddedStore.open(folder / "store.duckdb", {})
+        engine = Engine(catalogue, store, Windows(0), clock)
+        questions = Questions(engine, lambda: True)
+        express = Express(doors, questions, here.auth, Admission(), group, RequestStats())
         config = uvicorn.Config(elsewhere, log_config=None, lifespan="off")
         config.load()
         config.timeout_keep_alive = WAIT_S  # type: ignore[assignment]
@@ -52,6 +60,7 @@ async def served(folder: Path) -> AsyncIterator[int]:
         server = await asyncio.get_running_loop().create_server(made, "127.0.0.1", 0)
         yield server.sockets[0].getsockname()[1]
         server.close()
+        await store.close()
     await bus.close()
 
 

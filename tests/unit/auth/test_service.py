@@ -60,6 +60,28 @@ async def test_keys_are_accepted_by_both_schemes(here: World, scheme: str) -> No
         assert principal.session_id is None
 
 
+async def test_who_was_met_before_is_known_at_once(here: World) -> None:
+    secret, token = await here.key(Scope.READ), (await here.sign_in(BOB)).access_token
+    for credential in (secret, token, INGEST_KEY):
+        principal = await here.auth.authenticate(f"Bearer {credential}")
+        assert here.auth.known(f"bearer  {credential} ") == principal
+        assert here.auth.known(f"Basic {credential}") is None
+    assert here.auth.known("") is here.auth.known("Bearer ") is here.auth.known("Bearer x") is None
+
+
+async def test_a_token_is_known_only_as_long_as_it_is_valid(here: World) -> None:
+    token = f"Bearer {(await here.sign_in(BOB)).access_token}"
+    unmet = Auth(here.documents, here.clock, SECRET)
+    await unmet.authenticate(f"Bearer {await here.key(Scope.READ)}")
+    assert unmet.known(token) is None
+    here.clock.advance(901)
+    assert here.auth.known(token) is None
+    token = f"Bearer {(await here.sign_in(BOB)).access_token}"
+    assert here.auth.known(token) is not None
+    await here.auth.sign_out(token, None, None)
+    assert here.auth.known(token) is None
+
+
 async def test_a_changed_start_key_is_not_valid_any_more(here: World) -> None:
     again = Auth(here.documents, here.clock, SECRET, "another")
     assert await code_of(again.authenticate(f"Bearer {INGEST_KEY}")) is Code.UNAUTHENTICATED

@@ -48,9 +48,11 @@ async def test_between_two_folds_rows_gather_until_somebody_asks(resting: LogRea
     for _ in range(3):
         await resting.take_in(NOW)
     assert (resting.in_windows(), resting.worker.offset) == (1, 1)
+    assert not resting.worker.is_caught_up()
     await asyncio.wait_for(
         asyncio.gather(resting.worker.caught_up(), resting.worker.caught_up()), 5
     )
+    assert resting.worker.is_caught_up()
     assert (resting.in_windows(), resting.worker.offset) == (4, 4)
 
 
