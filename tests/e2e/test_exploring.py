@@ -192,3 +192,64 @@ def test_all_charts_point_at_one_moment(page: Page) -> None:
     said = widget(page, "room").get_by_test_id("chart-cursor")
     expect(said).to_have_text(re.compile(r"^\d\d:\d\d:\d\d: Room 2\d"))
     assert violations(page) == []
+
+
+def names(shown: Locator) -> Locator:
+    """What is on in a widget's legend."""
+    return shown.get_by_role("listitem").get_by_role("button", pressed=True)
+
+
+def test_a_legend_is_remembered_and_changes_nothing(page: Page, server: Server) -> None:
+    sales = widget(page, "sales")
+    expect(names(sales)).to_have_text(["asia", "eu", "us"])
+    sales.get_by_role("button", name="eu", exact=True).click()
+    expect(names(sales)).to_have_text(["eu"])
+    asia = sales.get_by_role("button", name="asia", exact=True)
+    asia.click(modifiers=["ControlOrMeta"])
+    expect(names(sales)).to_have_text(["asia", "eu"])
+    asia.focus()
+    page.keyboard.press("Space")
+    expect(names(sales)).to_have_text(["eu"])
+    page.reload()
+    expect(names(sales)).to_have_text(["eu"])
+    sales.get_by_role("button", name="eu", exact=True).press("Enter")
+    expect(names(sales)).to_have_text(["asia", "eu", "us"])
+    with server.alice() as client:
+        told = client.get("/api/v1/dashboards").json()["dashboards"]
+    assert [one["version"] for one in told if one["name"] == "Exploring"] == [1]
+
+
+def test_goes_into_a_group_and_back(page: Page) -> None:
+    drag(page, widget(page, "sales"), 0.2, 0.8)
+    told = window(page)
+    page.get_by_role("application", name=re.compile("^Sales")).focus()
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("Enter")
+    opened = page.get_by_role("dialog", name=re.compile("^Values at"))
+    expect(opened.get_by_role("button")).to_have_text(["eu", "us", "asia"])
+    assert violations(page) == []
+    opened.get_by_role("button", name="eu").click()
+
+    expect(page).to_have_url(re.compile(r"/explore\?.*by=shop&where\.region=eu"))
+    assert window(page)[0] == pytest.approx(told[0], abs=1)
+    facts = page.get_by_test_id("series-facts")
+    expect(facts.get_by_role("row")).to_have_count(3)
+    facts.get_by_role("button", name="eu-one").click()
+    expect(page.get_by_test_id("crumb")).to_have_text([re.compile("region eu"), re.compile("one")])
+    expect(facts.get_by_role("row").last).to_contain_text("30")
+    assert violations(page) == []
+    page.get_by_test_id("crumb").first.get_by_role("button").first.click()
+    expect(page.get_by_test_id("crumb")).to_have_count(1)
+    expect(facts.get_by_role("row")).to_have_count(3)
+    page.get_by_role("button", name="shop.sales", exact=True).click()
+    expect(facts.get_by_role("row").nth(1)).to_contain_text("eu")
+    expect(page.get_by_test_id("crumb")).to_have_count(0)
+
+
+def test_a_widget_opens_in_explore(page: Page) -> None:
+    sales = widget(page, "sales")
+    sales.hover()
+    sales.get_by_test_id("widget-menu").click()
+    page.get_by_role("menuitem", name="Open in Explore").click()
+    expect(page).to_have_url(re.compile(r"metric=shop\.sales&aggregation=avg&by=region&range=1h"))
+    expect(page.get_by_role("article", name="shop.sales")).to_be_visible()

@@ -3,6 +3,8 @@ export interface TooltipRow {
   text: string;
   value: number;
   slot: number;
+  /** Goes to what the row is about. */
+  open?: () => void;
 }
 
 export interface TooltipContent {
@@ -17,16 +19,37 @@ export interface TooltipContent {
 /** The page's one tooltip. */
 export class Tooltip {
   content = $state.raw<TooltipContent | null>(null);
+  /** Whether it stays until it is closed, and its rows can be opened. */
+  pinned = $state(false);
   #owner: object | null = null;
 
   show(owner: object, content: TooltipContent): void {
+    if (this.pinned) return;
     this.#owner = owner;
     this.content = content;
   }
 
   hide(owner: object): void {
-    if (this.#owner !== owner) return;
+    if (this.#owner === owner && !this.pinned) this.#clear();
+  }
+
+  /** Keeps what is shown where it is. */
+  pin(): void {
+    this.pinned = this.content !== null;
+  }
+
+  close(): void {
+    this.#clear();
+  }
+
+  /** Hides what belongs to a chart that goes away. */
+  drop(owner: object): void {
+    if (this.#owner === owner) this.#clear();
+  }
+
+  #clear(): void {
     this.#owner = null;
     this.content = null;
+    this.pinned = false;
   }
 }

@@ -30,7 +30,7 @@ export { getApp, setApp };
 
 export function createApp(session: Session, router: Router, theme: Theme): App {
   const live = new LiveClient(session.api, transportOf(router.params.get('transport')));
-  return {
+  const app: App = {
     session,
     router,
     theme,
@@ -44,6 +44,10 @@ export function createApp(session: Session, router: Router, theme: Theme): App {
     cursor: new LinkedCursor(),
     catalogue: new Catalogue(),
     unsaved: new Map(),
+    drill: (query, tags) => {
+      void import('./explore/drill').then(({ drill }) => drill(app, query, tags));
+    },
     loadFeed: () => import('./activity/FeedWidget.svelte'),
   };
+  return app;
 }

@@ -1,7 +1,9 @@
+import { nearestRow, nearestValue } from '../chart/nearest';
 import type { GlowAt, SeriesStyle } from '../chart/time-chart';
 import type { Feed } from '../live/feed.svelte';
+import type { Query } from '../live/protocol';
 import type { Palette } from '../series/palette';
-import { tagsLabel } from '../series/point';
+import { tagsLabel, type Tags } from '../series/point';
 import { rolling } from '../series/rolling';
 import { shape, type Shape } from '../series/shape';
 import { shareOf } from '../series/share';
@@ -13,6 +15,9 @@ import type { LabelledQuery, WidgetConfig } from './widget';
 export interface DrawnSeries extends SeriesStyle {
   key: string;
   latest: number | null;
+  /** What was asked, and which of the answers it is. */
+  query: Query;
+  tags: Tags;
 }
 
 export interface Drawing {
@@ -104,6 +109,8 @@ function stylesOf(
   return drawn.columns.map(({ key, values }, i) => ({
     key: `${String(index)}${key}`,
     label: tagsLabel(tags.get(key) ?? {}, layer.query.label),
+    query: layer.query.query,
+    tags: tags.get(key) ?? {},
     slot: (first + i) % SERIES_COLOURS,
     latest: latest(values),
   }));
@@ -114,7 +121,7 @@ export function draw(
   config: WidgetConfig,
   feeds: readonly Feed[],
   palette: Palette,
-  hidden: ReadonlySet<string>,
+  hidden: Pick<ReadonlySet<string>, 'has'>,
   now: number,
 ): Drawing {
   const layers = layersOf(config, feeds);
@@ -142,6 +149,15 @@ function byName(drawn: Shape, { table, query }: Layer): Shape {
     name(a.key).localeCompare(name(b.key), undefined, { numeric: true }),
   );
   return { times: drawn.times, columns };
+}
+
+/** What the series of a drawing are at a moment; null where they say nothing near it. */
+export function valuesAt({ shape }: Drawing, time: number, reachMs: number): (number | null)[] {
+  const row = nearestRow(shape.times, time);
+  return shape.columns.map(({ values }) => {
+    const at = row < 0 ? null : nearestValue(values, shape.times, row, reachMs);
+    return at === null ? null : (values[at] ?? null);
+  });
 }
 
 /** The revised points that glow now, by their series in the drawing. */

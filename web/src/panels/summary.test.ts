@@ -19,7 +19,10 @@ function drawn(count: number): Drawing {
       times: [0, 1, 2],
       columns: names.map((key) => ({ key, values: [1, null, 7], lonely: [] })),
     },
-    series: names.map((key) => ({ key, label: key, slot: 0, hidden: false, latest: 7 })),
+    series: names.map((key) => ({
+      ...{ key, label: key, slot: 0, hidden: false, latest: 7 },
+      ...{ query: { metric_name: 'm', aggregation: 'avg' }, tags: {} },
+    })),
   };
 }
 

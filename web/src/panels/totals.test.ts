@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Drawing } from './drawing';
 import { byValue, OTHER_SLOT, slices, totals, type Total } from './totals';
 
+const query = { metric_name: 'm', aggregation: 'sum' };
 const drawing: Drawing = {
   shape: {
     times: [0, 1000, 2000],
@@ -12,8 +13,8 @@ const drawing: Drawing = {
     ],
   },
   series: [
-    { key: '0a', label: 'a', slot: 0, hidden: false, latest: 3 },
-    { key: '0b', label: 'b', slot: 1, hidden: false, latest: 4 },
+    { key: '0a', label: 'a', slot: 0, hidden: false, latest: 3, query, tags: { region: 'a' } },
+    { key: '0b', label: 'b', slot: 1, hidden: false, latest: 4, query, tags: { region: 'b' } },
   ],
 };
 const over = { bucketMs: 1000, spanMs: 3000, now: 3000 };
@@ -28,6 +29,11 @@ describe('totals', () => {
     expect(values({ ...plain, reduce: 'last' })).toEqual([3, 4]);
     expect(values({ ...plain, reduce: 'sum' })).toEqual([6, 4]);
     expect(values({ ...plain, reduce: 'avg' })).toEqual([2, 4]);
+  });
+
+  it('knows which of the answers each is', () => {
+    const [, b] = totals(drawing, { ...plain, reduce: 'last' }, over);
+    expect(b?.of).toEqual({ query, tags: { region: 'b' } });
   });
 
   it('keeps to a shorter span, and knows nothing where nothing was', () => {

@@ -1,5 +1,5 @@
 import { SERIES_COLOURS } from '../series/palette';
-import type { Drawing } from './drawing';
+import type { DrawnSeries, Drawing } from './drawing';
 import type { WidgetConfig } from './widget';
 
 /** One series as one number. */
@@ -8,6 +8,8 @@ export interface Total {
   label: string;
   slot: number;
   value: number | null;
+  /** What was asked, and which of the answers it is; not there of several that are one. */
+  of?: Pick<DrawnSeries, 'query' | 'tags'>;
 }
 
 export interface Over {
@@ -29,13 +31,14 @@ function reduced(values: readonly number[], config: Reduction, { bucketMs, spanM
 /** Each series of a drawing as the one number that the widget makes of it. */
 export function totals({ shape, series }: Drawing, config: Reduction, over: Over): Total[] {
   const from = over.now - (config.overMs ?? over.spanMs);
-  return series.map(({ key, label, slot, latest }, i) => {
-    if (config.reduce === 'last') return { key, label, slot, value: latest };
+  return series.map(({ key, label, slot, latest, query, tags }, i) => {
+    const of = { query, tags };
+    if (config.reduce === 'last') return { key, label, slot, value: latest, of };
     const values = (shape.columns[i]?.values ?? []).filter(
       (value, row): value is number => typeof value === 'number' && (shape.times[row] ?? 0) >= from,
     );
     const value = values.length === 0 ? null : reduced(values, config, over);
-    return { key, label, slot, value };
+    return { key, label, slot, value, of };
   });
 }
 

@@ -6,6 +6,7 @@ import type { Widget } from '../../panels/widget';
 import { asks } from '../../panels/widget';
 import { download, fileName } from '../../ui/download';
 import type { MenuItem } from '../../ui/Menu.svelte';
+import { exploreAddress, questionOf } from '../explore/question';
 import type { App } from '../page.svelte';
 import type { StoredDashboard } from './stored.svelte';
 
@@ -29,12 +30,27 @@ export class WidgetActions {
     };
     if (!asks(widget)) return [picture];
     return [
+      ...this.#explore(widget),
       {
         name: 'Data as CSV',
         icon: 'down',
         run: () => void this.#attempt(() => this.#data(widget)),
       },
       picture,
+    ];
+  }
+
+  #explore({ config }: Widget): MenuItem[] {
+    const [asked] = config.queries;
+    if (!asked) return [];
+    return [
+      {
+        name: 'Open in Explore',
+        icon: 'explore',
+        run: () => {
+          this.#app.router.go(exploreAddress(questionOf(asked.query)));
+        },
+      },
     ];
   }
 

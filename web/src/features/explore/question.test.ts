@@ -1,7 +1,17 @@
 import { describe, expect, it } from 'vitest';
 
 import type { CatalogueEntry } from '../../live/protocol';
-import { chartFor, readQuestion, search, writeQuestion, type Question } from './question';
+import {
+  backTo,
+  chartFor,
+  drilled,
+  exploreAddress,
+  questionOf,
+  readQuestion,
+  search,
+  writeQuestion,
+  type Question,
+} from './question';
 
 const counter: CatalogueEntry = {
   name: 'shop.orders',
@@ -19,7 +29,7 @@ const question: Question = {
   metric: 'shop.orders',
   aggregation: 'max',
   groupBy: ['region'],
-  filters: { source: 'demo & more' },
+  filters: { source: ['demo & more', 'b'] },
 };
 
 describe('the address', () => {
@@ -39,6 +49,36 @@ describe('the address', () => {
   });
 });
 
+describe('going into groups', () => {
+  const region: Question = { metric: 'm', aggregation: 'sum', groupBy: ['region'], filters: {} };
+
+  it('asks what a member is made of, and leads back', () => {
+    const eu = drilled(region, { region: 'eu' }, 'shop');
+    expect(eu).toEqual({ ...region, groupBy: ['shop'], filters: { region: ['eu'] } });
+    const one = drilled(eu, { shop: 'one' }, null);
+    expect(one).toMatchObject({ groupBy: [], filters: { region: ['eu'], shop: ['one'] } });
+    expect(backTo(one, 1)).toEqual(eu);
+    expect(backTo(one, 0)).toEqual(region);
+  });
+
+  it('begins with what a widget asks', () => {
+    const query = {
+      metric_name: 'm',
+      aggregation: 'p95',
+      group_by: ['region'],
+      filters: { status: 'ok', host: ['a', 'b'] },
+    };
+    const asked = questionOf(query);
+    expect(asked).toEqual({
+      metric: 'm',
+      aggregation: 'p95',
+      groupBy: ['region'],
+      filters: { status: ['ok'], host: ['a', 'b'] },
+    });
+    expect(readQuestion(new URL(exploreAddress(asked), 'http://x').searchParams)).toEqual(asked);
+  });
+});
+
 describe('chartFor', () => {
   it('shows a counter per second when nothing was chosen', () => {
     const { config } = chartFor({ ...question, aggregation: null }, counter);
@@ -46,7 +86,7 @@ describe('chartFor', () => {
       metric_name: 'shop.orders',
       aggregation: 'rate',
       group_by: ['region'],
-      filters: { source: 'demo & more' },
+      filters: { source: ['demo & more', 'b'] },
     });
     expect([config.zeroFill, config.unit]).toEqual([true, '/s']);
   });

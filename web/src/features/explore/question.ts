@@ -1,5 +1,6 @@
 import type { CatalogueEntry, Query } from '../../live/protocol';
 import { PLAIN_CONFIG, type Widget } from '../../panels/widget';
+import type { Tags } from '../../series/point';
 import { perSecond, unitOf } from '../../series/unit';
 
 export const AGGREGATIONS = [
@@ -22,15 +23,16 @@ export interface Question {
   metric: string;
   aggregation: Aggregation | null;
   groupBy: string[];
-  filters: Record<string, string>;
+  /** By tag, the values that it is narrowed to; in the order in which somebody went there. */
+  filters: Record<string, string[]>;
 }
 
 const FILTER = 'where.';
 
 export function readQuestion(params: URLSearchParams): Question {
-  const filters: Record<string, string> = {};
+  const filters: Record<string, string[]> = {};
   for (const [key, value] of params) {
-    if (key.startsWith(FILTER)) filters[key.slice(FILTER.length)] = value;
+    if (key.startsWith(FILTER)) (filters[key.slice(FILTER.length)] ??= []).push(value);
   }
   return {
     metric: params.get('metric') ?? '',
@@ -49,8 +51,50 @@ export function writeQuestion(question: Question, around: URLSearchParams): URLS
   if (question.metric) params.set('metric', question.metric);
   if (question.aggregation) params.set('aggregation', question.aggregation);
   for (const key of question.groupBy) params.append('by', key);
-  for (const [key, value] of Object.entries(question.filters)) params.set(FILTER + key, value);
+  for (const [key, values] of Object.entries(question.filters))
+    for (const value of values) params.append(FILTER + key, value);
   return params;
+}
+
+/** What a query asks, as a question. */
+export function questionOf(query: Query): Question {
+  const filters = Object.entries(query.filters ?? {}).map(([key, value]): [string, string[]] => [
+    key,
+    typeof value === 'string' ? [value] : value,
+  ]);
+  return {
+    metric: query.metric_name,
+    aggregation: AGGREGATIONS.find((one) => one === query.aggregation) ?? null,
+    groupBy: query.group_by ?? [],
+    filters: Object.fromEntries(filters),
+  };
+}
+
+/** Where a question is asked. */
+export function exploreAddress(question: Question): string {
+  return `/explore?${writeQuestion(question, new URLSearchParams()).toString()}`;
+}
+
+/** The question of one member of its groups: what it is made of, by the tag `next`. */
+export function drilled(question: Question, tags: Tags, next: string | null): Question {
+  const narrowed = Object.entries(tags).map(([key, value]): [string, string[]] => [key, [value]]);
+  const others = Object.entries(question.filters).filter(([key]) => !(key in tags));
+  return {
+    ...question,
+    groupBy: next === null ? [] : [next],
+    filters: Object.fromEntries([...others, ...narrowed]),
+  };
+}
+
+/** The question with only the first `kept` of its filters, asked by what it was narrowed to after. */
+export function backTo(question: Question, kept: number): Question {
+  const steps = Object.entries(question.filters);
+  const [left] = steps.slice(kept);
+  return {
+    ...question,
+    groupBy: left ? [left[0]] : question.groupBy,
+    filters: Object.fromEntries(steps.slice(0, kept)),
+  };
 }
 
 /** What says most about a metric of a type when nothing was chosen. */
