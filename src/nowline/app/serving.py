@@ -20,6 +20,7 @@ from nowline.app.acts import Acts
 from nowline.app.background import background
 from nowline.app.counted import counted
 from nowline.app.flow import Flow
+from nowline.app.interpreter import keep_collecting, prepare
 from nowline.app.opening import open_events, open_store
 from nowline.app.services import services
 from nowline.auth.service import Auth
@@ -119,6 +120,8 @@ async def _running(settings: Settings, clock: Clock) -> AsyncIterator[Served]:
         collecting = run_every_second(samples, flow.ingest, clock)
         await stack.enter_async_context(background(collecting))
         await stack.enter_async_context(background(*_following(settings, flow.ingest, clock)))
+        prepare()
+        await stack.enter_async_context(background(keep_collecting()))
         yield Served(app, http.express(given), flow.hub, auth)
 
 

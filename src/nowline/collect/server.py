@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import psutil
 
@@ -56,4 +57,12 @@ class ProcessCollector:
     def _count_open_files(self) -> int:
         if sys.platform == "win32":
             return self._process.num_handles()
-        return self._process.num_fds()
+        # Linux counts them itself since 6.2; listing ten thousand takes 20 ms.
+        return self._count_at_once() or self._process.num_fds()
+
+    @staticmethod
+    def _count_at_once() -> int:
+        try:
+            return Path("/proc/self/fd").stat().st_size
+        except OSError:
+            return 0

@@ -11,9 +11,10 @@ from nowline.live.channel import Channel
 from nowline.live.delays import Delays
 from nowline.live.frames import Frame
 from nowline.live.reader import FULL_BYTES, Reader, Subscription
+from nowline.live.slices import Slices
 
-# After this many readers the loop serves others, so that REST calls stay quick (FANOUT).
-_SLICE = 250
+# The clock is looked at after this many writes of what is shared: half a millisecond or less.
+_AT_ONCE = 32
 # What is due together is told in one write, as long as one evaluation follows the other so soon; a
 # slow one is not waited for, and neither are very many.
 _NEXT_S = 0.01
@@ -58,7 +59,7 @@ class Delivery:
         self.written = Delays()
         # By when it was published: readers that were just given a frame.
         self._just_written: dict[int, int] = {}
-        self._unpaused = 0
+        self._slices = Slices()
 
     def tell(self, channel: Channel) -> None:
         """Tell all who watch a channel what is new there."""
@@ -84,6 +85,7 @@ class Delivery:
         try:
             while self._channels or self._late:
                 await self._gather()
+                self._slices.begin()
                 for party, members, news in self._turns():
                     await self._tell_party(party, members, news)
                 await self._tell_apart()
@@ -118,12 +120,12 @@ class Delivery:
         if not news:
             return
         shared, published_ms = party.encode(news), news[0][1].published_ms
-        for first in range(0, len(members), _SLICE):
-            some = members[first : first + _SLICE]
+        for first in range(0, len(members), _AT_ONCE):
+            some = members[first : first + _AT_ONCE]
             count = self._write_shared(party, some, shared)
             self.writes += count * len(news)
             self._count_written(published_ms, count)
-            await self._pause(len(some))
+            await self._pause()
 
     def _write_shared(self, party: Party, readers: Sequence[Reader], shared: bytes) -> int:
         """How many took it. Who is full, or has just left the party, is told by itself."""
@@ -145,7 +147,7 @@ class Delivery:
         late, self._late = self._late, set()
         for reader in late:
             self._tell_reader(reader)
-            await self._pause(1)
+            await self._pause()
 
     def _tell_reader(self, reader: Reader) -> None:
         if reader.closing.done():
@@ -186,13 +188,11 @@ class Delivery:
         self.skipped += merged.skipped
         return [merged]
 
-    async def _pause(self, written: int) -> None:
-        """Let the loop serve others after a slice."""
-        self._unpaused += written
-        if self._unpaused >= _SLICE:
-            self._unpaused = 0
+    async def _pause(self) -> None:
+        """Let the loop serve others if a slice is over."""
+        if self._slices.is_over:
             self._observe_written()
-            await asyncio.sleep(0)
+            await self._slices.rest()
 
     def _count_written(self, published_ms: int, readers: int) -> None:
         if readers:

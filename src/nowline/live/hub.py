@@ -18,8 +18,8 @@ from nowline.live.channel import RESUME_MS, Channel, Sequence, Source
 from nowline.live.delivery import Delivery
 from nowline.live.frames import Frame, FrameId
 from nowline.live.reader import Reader, Subscription
+from nowline.live.slices import Slices, serve_others
 from nowline.live.state import HubState
-from nowline.live.turns import Turns
 
 _LONGEST_SLEEP_MS = 1_000
 
@@ -54,9 +54,9 @@ class Hub:
         self._channels: dict[str, Channel] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._ticks: set[asyncio.Task[None]] = set()
-        # Channels that are due, and one of which is evaluated in each round of the loop.
+        # Channels that are due, and are evaluated one after the other.
         self._waiting: set[Channel] = set()
-        self._turns = Turns(1)
+        self._turn = asyncio.Lock()
         self.delivery = Delivery(clock, self.audiences, self._ticks, self.start_over)
         self._wake = asyncio.Event()
         self.is_closed = False
@@ -158,7 +158,7 @@ class Hub:
             self._start_ticks()
             if self._loop.time() - beat > self._patience.heartbeat_s / 4:
                 beat = self._loop.time()
-                self._keep_house()
+                _start(self._keep_house(), self._tasks)
             await self._sleep()
 
     async def tick(self, channel: Channel) -> None:
@@ -180,7 +180,8 @@ class Hub:
     async def _tick_in_turn(self, channel: Channel) -> None:
         """Evaluate a channel, and let the loop serve others before the next one."""
         try:
-            await self._turns.take()
+            async with self._turn:
+                await serve_others()
         finally:
             self._waiting.discard(channel)
         await self.tick(channel)
@@ -276,11 +277,15 @@ class Hub:
             reader.writer.write(reader.wire.notice(kind, msgspec.json.encode(message)))
             reader.written_at = self._loop.time()
 
-    def _keep_house(self) -> None:
+    async def _keep_house(self) -> None:
         """Heartbeats, stuck readers, channels that nobody asked for in a while."""
         beat = msgspec.json.encode({"type": "heartbeat", "time": rfc3339(self._clock.now_ms())})
+        slices = Slices()
         for reader in list(self.readers):
-            self._look_after(reader, beat)
+            if reader in self.readers:
+                self._look_after(reader, beat)
+            if slices.is_over:
+                await slices.rest()
         for channel in list(self._channels.values()):
             channel.let_go()
             if self._is_idle(channel):

@@ -17,6 +17,7 @@ import msgspec
 from nowline.live.backlog import Backlog, Piece
 from nowline.live.frames import websocket_text
 from nowline.live.reader import Reader
+from nowline.live.slices import Slices
 from nowline.live.topic import Topic
 
 Stats = Callable[[ZoneInfo], tuple[object, bytes]]
@@ -27,10 +28,6 @@ _GATHER_S = 0.1
 _ROOM_S = 0.02
 _STATS_S = 1.0
 _MOST_BYTES = 16 << 20
-# After so many messages, or readers, or bytes to them, the loop serves others (FANOUT).
-_ENCODE_SLICE = 200
-_WRITE_SLICE = 250
-_SLICE_BYTES = 1 << 20
 
 
 @dataclass(slots=True, eq=False)
@@ -122,11 +119,12 @@ class Rooms:
         """
         if not self._visitors:
             return
-        for number, (room, texts) in enumerate(told, 1):
+        slices = Slices()
+        for room, texts in told:
             self._backlog.append(room, texts)
-            if number % _ENCODE_SLICE == 0:
+            if slices.is_over:
                 self._news.set()
-                await asyncio.sleep(0)
+                await slices.rest()
         self._news.set()
 
     async def run(self) -> None:
@@ -149,21 +147,20 @@ class Rooms:
 
     async def tell(self) -> bool:
         """Write to everyone who has room; whether nobody is behind any more."""
-        written, newest = 0, self._backlog.next
+        slices, newest = Slices(), self._backlog.next
         behind = [each for each in self._visitors.values() if each.next < newest]
-        for number, visitor in enumerate(behind, 1):
-            written += self._write_to(visitor)
-            if number % _WRITE_SLICE == 0 or written > _SLICE_BYTES:
-                written = 0
-                await asyncio.sleep(0)
+        for visitor in behind:
+            self._write_to(visitor)
+            if slices.is_over:
+                await slices.rest()
         is_done = all(each.next >= self._backlog.next for each in self._visitors.values())
         if is_done:
             self._backlog.clear()
         return is_done
 
-    def _write_to(self, visitor: _Visitor) -> int:
-        """Write what comes next until the reader is full; how many bytes that was."""
-        written, reader = 0, visitor.reader
+    def _write_to(self, visitor: _Visitor) -> None:
+        """Write what comes next until the reader is full."""
+        reader = visitor.reader
         while reader in self._visitors and not reader.closing.done() and not reader.is_full():
             piece = self._backlog.after(visitor.next)
             if piece is None:
@@ -172,10 +169,8 @@ class Rooms:
                 self._skip_to(visitor, piece)
             if data := piece.of(visitor.rooms, deflates=reader.wire.deflates):
                 reader.send(data)
-                written += len(data)
             visitor.next = piece.number + 1
             visitor.heard = self._backlog.before(visitor.next, visitor.rooms)
-        return written
 
     def _skip_to(self, visitor: _Visitor, piece: Piece) -> None:
         """Tell a reader how many messages it was too slow for."""

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable
 
 from nowline.live.frames import SharedText
 from nowline.live.reader import Reader
-
-# After this many readers the loop serves others, so that REST calls stay quick (FANOUT).
-_SLICE = 250
+from nowline.live.slices import Slices
 
 
 class Topic:
@@ -65,11 +62,12 @@ class Topic:
     async def tell(self) -> bool:
         """Write to everyone who has not been told and has room; whether nobody is left."""
         behind = [reader for reader, told in self._told.items() if told != self.version]
-        for number, reader in enumerate(behind, 1):
+        slices = Slices()
+        for reader in behind:
             if reader in self._told and not reader.closing.done() and not reader.is_full():
                 self._tell(reader)
-            if number % _SLICE == 0:
-                await asyncio.sleep(0)
+            if slices.is_over:
+                await slices.rest()
         return all(told == self.version for told in self._told.values())
 
     def _tell(self, reader: Reader) -> None:

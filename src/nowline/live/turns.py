@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
-# Of so many turns one is a newcomer's, however many have begun already.
-_NEWCOMERS = 4
+# Of so many turns one is a newcomer's, however many have begun already. A dashboard takes about as
+# many: then hardly more begin than are done.
+_NEWCOMERS = 24
 
 
 class Turns:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from nowline.errors import Code, NowlineError
+from nowline.live import slices
 from nowline.live.commands import Wanted
 from nowline.live.frames import FrameId
 from nowline.live.hub import Hub, Patience
@@ -132,7 +133,7 @@ async def test_a_slow_reader_is_brought_up_to_date_without_further_news(world: W
     slow.write(FULL)
     await world.tell(1)
     slow.take()
-    world.hub._keep_house()
+    await world.hub._keep_house()
     while world.hub.delivery.flushing is not None:
         await world.hub.delivery.flushing
     assert messages(slow.take())[0]["data"][0]["value"] == 1
@@ -235,14 +236,15 @@ async def test_channels_that_nobody_can_resume_are_dropped(world: World) -> None
     await world.watch("b")
     world.hub.leave(mine)
     world.clock.ms += 61_000
-    world.hub._keep_house()
+    await world.hub._keep_house()
     assert len(world.hub._channels) == 2
     world.clock.ms += 2_000
-    world.hub._keep_house()
+    await world.hub._keep_house()
     assert [key.split()[1] for key in world.hub._channels] == ["b"]
 
 
-async def test_many_readers_are_written_in_slices() -> None:
+async def test_many_readers_are_written_in_slices(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slices, "LONGEST_S", 0)
     world = World()
     world.hub = Hub(world.clock, 1000)
     world.sessions = Sessions(world.hub, world.tables)
@@ -302,7 +304,10 @@ async def test_who_has_missed_something_shares_again_when_it_has_caught_up(world
     assert slow.waiting[-1] is quick.waiting[-1]
 
 
-async def test_who_asks_for_less_amid_the_writing_is_told_everything_once() -> None:
+async def test_who_asks_for_less_amid_the_writing_is_told_everything_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(slices, "LONGEST_S", 0)
     world = World()
     world.hub = Hub(world.clock, 1000)
     world.sessions = Sessions(world.hub, world.tables)

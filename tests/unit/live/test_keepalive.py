@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import asyncio
+
 from nowline.live.keepalive import EVERY_S, Keepalive
 
 
@@ -51,3 +53,31 @@ async def test_a_peer_may_leave_when_it_is_checked() -> None:
     for _ in range(2 * EVERY_S):
         keepalive.check_next()
     assert [peer.checks for peer in peers] == [1] * 5
+
+
+async def test_thousands_are_not_all_checked_in_one_round_of_the_loop() -> None:
+    keepalive, peers = Keepalive(), [Counted() for _ in range(1000)]
+    for peer in peers:
+        keepalive.add(peer)
+    for _ in range(EVERY_S):
+        keepalive.check_next()
+    most, before = 0, 0
+    while (checked := sum(peer.checks for peer in peers)) < len(peers):
+        most, before = max(most, checked - before), checked
+        await asyncio.sleep(0)
+    assert most <= 50
+
+
+async def test_who_leaves_while_others_are_checked_is_not() -> None:
+    keepalive, peers = Keepalive(), [Counted() for _ in range(1000)]
+    for peer in peers:
+        keepalive.add(peer)
+    for _ in range(EVERY_S):
+        keepalive.check_next()
+    left = [peer for peer in peers if not peer.checks]
+    for peer in left:
+        keepalive.discard(peer)
+    for _ in peers:
+        await asyncio.sleep(0)
+    assert left
+    assert not any(peer.checks for peer in left)

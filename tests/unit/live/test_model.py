@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nowline.live import delivery
+from nowline.live import delivery, slices
 from nowline.live.hub import Hub
 from nowline.live.session import Sessions
 from unit.live.viewers import (
@@ -154,7 +154,8 @@ async def drive(steps: list[str], seed: int) -> None:
     world = World(seed)
     with pytest.MonkeyPatch.context() as patch:
         # With slices of one reader, everything may happen amid the writing.
-        patch.setattr(delivery, "_SLICE", world.random.choice((1, 2, 250)))
+        patch.setattr(delivery, "_AT_ONCE", world.random.choice((1, 2, 32)))
+        patch.setattr(slices, "LONGEST_S", world.random.choice((0, 60)))
         for step in steps:
             await world.step(step)
         world.clock.ms += 2000

@@ -42,14 +42,15 @@ async def test_nothing_runs_on_when_nobody_comes() -> None:
     assert turns.is_counting
 
 
-async def test_who_has_begun_goes_first_but_for_one_newcomer_in_four() -> None:
+async def test_who_has_begun_goes_first_but_for_one_newcomer_in_24() -> None:
     turns, began = Turns(4), list[int]()
     tasks = [asyncio.create_task(turns.take()) for _ in range(4)]
     tasks += [asyncio.create_task(begin(turns, began, number)) for number in range(4)]
     tasks += [
-        asyncio.create_task(begin(turns, began, number, has_begun=True)) for number in range(10, 18)
+        asyncio.create_task(begin(turns, began, number, has_begun=True))
+        for number in range(10, 110)
     ]
     await asyncio.gather(*tasks)
-    assert [number >= 10 for number in began[:8]].count(True) == 6
+    assert [number >= 10 for number in began[:96]].count(False) == 4
     assert [number for number in began if number < 10] == [0, 1, 2, 3]
-    assert [number for number in began if number >= 10] == list(range(10, 18))
+    assert [number for number in began if number >= 10] == list(range(10, 110))
