@@ -266,11 +266,15 @@ static size_t event_stream(Reader *reader, const char *data, size_t size, int64_
 static void connect_next(void) {
     Reader *reader = &readers[begun];
     struct sockaddr_in from = {.sin_family = AF_INET}, to = {.sin_family = AF_INET};
-    int on = 1;
+    int on = 1, little = 4096;
+    reader->is_stalled = begun >= reader_count - stalled_count;
     reader->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
     if (reader->fd < 0) fail("no further socket: %s", strerror(errno));
     setsockopt(reader->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
     setsockopt(reader->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    /* With what a socket holds by default, one that is not read is full only after a minute. */
+    if (reader->is_stalled)
+        setsockopt(reader->fd, SOL_SOCKET, SO_RCVBUF, &little, sizeof little);
     /* One pair of addresses has ports for 28,000 connections. */
     from.sin_addr.s_addr = htonl(INADDR_LOOPBACK + (uint32_t)(begun / A_SOURCE));
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -278,7 +282,6 @@ static void connect_next(void) {
     if (bind(reader->fd, (struct sockaddr *)&from, sizeof from)) fail("bind: %s", strerror(errno));
     if (connect(reader->fd, (struct sockaddr *)&to, sizeof to) && errno != EINPROGRESS)
         fail("connect: %s", strerror(errno));
-    reader->is_stalled = begun >= reader_count - stalled_count;
     struct epoll_event wanted = {.events = EPOLLOUT, .data.ptr = reader};
     epoll_ctl(poller, EPOLL_CTL_ADD, reader->fd, &wanted);
     begun++;

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 # A socket with more than this unsent belongs to a reader that cannot keep up.
 FULL_BYTES = 64 << 10
-# How often to look whether it has taken some.
-_ROOM_S = 0.02
+# How soon to look whether it has taken some, and how long to wait at most where it has not.
+_ROOM_S, _MOST_ROOM_S = 0.02, 1.0
 
 
 class Writer(Protocol):
@@ -152,8 +152,10 @@ class Reader:
 
     async def room(self) -> None:
         """Wait until the socket takes more."""
+        wait_s = _ROOM_S
         while self.is_full():  # noqa: ASYNC110 - a transport tells only its protocol
-            await asyncio.sleep(_ROOM_S)
+            await asyncio.sleep(wait_s)
+            wait_s = min(2 * wait_s, _MOST_ROOM_S)
 
     def tell(self, message: SharedText) -> None:
         """Write a message that others are told too, over a WebSocket."""
