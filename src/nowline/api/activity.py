@@ -15,8 +15,7 @@ from nowline.auth.policy import Action
 from nowline.clock import rfc3339
 from nowline.errors import invalid
 from nowline.model.event import Event
-from nowline.model.moment import epoch_ms
-from nowline.query.ranges import zone_named
+from nowline.model.moment import moment_of, zone_named
 
 
 class EventShown(msgspec.Struct, frozen=True):
@@ -74,7 +73,9 @@ async def page(  # noqa: PLR0913, PLR0917 - the parameters of the contract
         "session_id": session_id,
     }
     known = {field: value for field, value in values.items() if value is not None}
-    asked = Asked(known, _moment("start", start), _moment("end", end), cursor, limit)
+    since = None if start is None else moment_of("start", start)
+    until = None if end is None else moment_of("end", end)
+    asked = Asked(known, since, until, cursor, limit)
     found = await history.page(asked)
     return EventPage([shown(event) for event in found.events], found.next_cursor)
 
@@ -96,17 +97,6 @@ def shown(event: Event) -> EventShown:
         timestamp=rfc3339(event.time),
         metadata=msgspec.json.decode(event.metadata, type=dict[str, Any]),
     )
-
-
-def _moment(field: str, text: str | None) -> int | None:
-    """A time of the query string: RFC 3339, or a number of epoch milliseconds."""
-    if text is None:
-        return None
-    number = text.removeprefix("-")
-    at = epoch_ms(int(text) if number.isascii() and number.isdigit() else text)
-    if at is None:
-        raise invalid(field, "must be RFC 3339 with a zone, or epoch milliseconds")
-    return at
 
 
 routes = [recent, page, stats]

@@ -55,6 +55,7 @@ from nowline.auth.policy import Action
 from nowline.auth.service import Auth
 from nowline.backup.service import Backups
 from nowline.collect.requests import RequestStats, observe_requests
+from nowline.dashboards.files import Files
 from nowline.dashboards.service import Dashboards
 from nowline.ingest.activity import Activity
 from nowline.ingest.admission import Admission
@@ -103,6 +104,7 @@ _BY_NAME = (
     "documents",
     "engine",
     "events",
+    "files",
     "group",
     "history",
     "kpis",
@@ -147,6 +149,7 @@ class Services:
     live_activity: live_activity.LiveActivity
     telemetry: Telemetry
     dashboards: Dashboards
+    files: Files
     templates: dashboard_templates.Templates
     page: page.Page
     requests: RequestStats

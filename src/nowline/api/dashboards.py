@@ -5,26 +5,38 @@ from __future__ import annotations
 import asyncio
 from enum import Enum
 from http import HTTPStatus
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 import msgspec
 from litestar import Request, Response, delete, get, post, put
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery, JSONBody
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from nowline.api import tables
 from nowline.api.body import decode
+from nowline.api.disposition import disposition
 from nowline.api.etags import etag, expected, is_known
 from nowline.api.guard import caller, principal_of
+from nowline.api.leaving import while_there
 from nowline.auth.policy import Action
 from nowline.clock import rfc3339
 from nowline.dashboards import exchange
-from nowline.dashboards.content import query_of
+from nowline.dashboards.files import Files
 from nowline.dashboards.service import Dashboards
 from nowline.errors import Code, NowlineError, invalid
 from nowline.model.dashboard import Content, Dashboard, Version
+from nowline.model.sheet import (
+    LEAST_SCALE,
+    LEAST_WIDTH,
+    MOST_SCALE,
+    MOST_WIDTH,
+    USUAL_SCALE,
+    USUAL_WIDTH,
+    Drawn,
+    Look,
+    Theme,
+)
 from nowline.model.user import Principal
-from nowline.query.engine import Engine
 
 _PATH = "/api/v1/dashboards"
 _ONE = _PATH + "/{dashboard_id:str}"
@@ -40,6 +52,24 @@ class Format(Enum):
     JSON = "json"
     YAML = "yaml"
     CSV = "csv"
+    PDF = "pdf"
+    PNG = "png"
+
+
+_MEDIA_TYPES = {
+    Format.JSON: "application/json",
+    Format.YAML: _YAML[0],
+    Format.CSV: tables.MEDIA_TYPE,
+    Format.PDF: "application/pdf",
+    Format.PNG: "image/png",
+}
+_RANGE = QueryParameter(name="range", description="The span of time up to `to`, such as `1h`.")
+_FROM = QueryParameter(name="from", description="RFC 3339 or epoch milliseconds.")
+_TO = QueryParameter(name="to", description="RFC 3339 or epoch milliseconds; now if left out.")
+_WIDTH = QueryParameter(
+    description="Of a PNG, in pixels of the page.", ge=LEAST_WIDTH, le=MOST_WIDTH
+)
+_SCALE = QueryParameter(description="Of a PNG, pixels for each.", ge=LEAST_SCALE, le=MOST_SCALE)
 
 
 class SentDashboard(Content, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -231,36 +261,35 @@ async def get_version(
 
 
 @get(_ONE + "/export", opt=_READ, tags=_TAGS)
-async def export_dashboard(
+async def export_dashboard(  # noqa: PLR0913, PLR0917 - the parameters of the contract
     request: Request[Any, Any, Any],
     dashboard_id: FromPath[str],
     dashboards: NamedDependency[Dashboards],
-    engine: NamedDependency[Engine],
+    files: NamedDependency[Files],
     format: FromQuery[Format] = Format.JSON,  # noqa: A002 - the parameter's name
+    span: Annotated[str | None, _RANGE] = None,
+    since: Annotated[str | None, _FROM] = None,
+    until: Annotated[str | None, _TO] = None,
+    timezone: FromQuery[str] = "UTC",
+    theme: FromQuery[Theme] = Theme.LIGHT,
+    width: Annotated[int, _WIDTH] = USUAL_WIDTH,
+    scale: Annotated[float, _SCALE] = USUAL_SCALE,
 ) -> Response[bytes]:
-    """Get a dashboard as a file to keep or to import, or as CSV what its widgets show now."""
-    content = (await dashboards.get(dashboard_id, principal_of(request))).content
-    match format:
-        case Format.JSON:
-            return _file(exchange.to_json(content), content.name, format, "application/json")
-        case Format.YAML:
-            file = await asyncio.to_thread(exchange.to_yaml, content)
-            return _file(file, content.name, format, _YAML[0])
-        case Format.CSV:
-            return _file(await _data(content, engine), content.name, format, tables.MEDIA_TYPE)
-
-
-async def _data(content: Content, engine: Engine) -> bytes:
-    """What the widgets of a dashboard show now, as CSV."""
-    asked = [(widget, query_of(widget)) for widget in content.widgets]
-    asking = [(widget, query) for widget, query in asked if query is not None]
-    answers = await engine.ask_all([query for _, query in asking])
-    parts = []
-    for (widget, _), answer in zip(asking, answers, strict=True):
-        if isinstance(answer, Exception):
-            raise answer
-        parts.append((widget.title or widget.id, answer.points))
-    return tables.widgets_csv(parts)
+    """Get a dashboard as a file: JSON or YAML to import, or what it shows as CSV, PDF or PNG."""
+    principal = principal_of(request)
+    content = (await dashboards.get(dashboard_id, principal)).content
+    if format is Format.JSON:
+        return _file(exchange.to_json(content), content.name, format)
+    if format is Format.YAML:
+        return _file(await asyncio.to_thread(exchange.to_yaml, content), content.name, format)
+    window = files.window(span, since, until, timezone)
+    if format is Format.CSV:
+        names = {name is not None for name in (span, since, until)}
+        rows = await while_there(request, files.rows(content, window if any(names) else None))
+        return _file(await asyncio.to_thread(tables.widgets_csv, rows), content.name, format)
+    look = Look(Drawn(format.value), theme, width, scale)
+    drawn = files.draw(content, window, look, principal.id)
+    return _file(await while_there(request, drawn), content.name, format)
 
 
 def _imported(media_type: str, body: bytes) -> Content:
@@ -306,10 +335,12 @@ def _shown(dashboard: Dashboard, principal: Principal) -> Response[Any]:
     return Response(view, headers={"etag": etag(dashboard.version)})
 
 
-def _file(body: bytes, name: str, kind: Format, media_type: str) -> Response[bytes]:
-    plain = "".join(char if char.isascii() and char.isalnum() else "-" for char in name)
-    disposition = f'attachment; filename="{plain.strip("-") or "dashboard"}.{kind.value}"'
-    return Response(body, media_type=media_type, headers={"content-disposition": disposition})
+def _file(body: bytes, name: str, kind: Format) -> Response[bytes]:
+    headers = {
+        "content-disposition": disposition(name, kind.value),
+        "cache-control": "no-store",
+    }
+    return Response(body, media_type=_MEDIA_TYPES[kind], headers=headers)
 
 
 routes = [

@@ -78,7 +78,7 @@ _REFUSALS = {
     ("/api/v1/dashboards/{dashboard_id}/duplicate", "post"): (404, 409),
     ("/api/v1/dashboards/{dashboard_id}/versions", "get"): (404,),
     ("/api/v1/dashboards/{dashboard_id}/versions/{version}", "get"): (404,),
-    ("/api/v1/dashboards/{dashboard_id}/export", "get"): (404, 422, 503),
+    ("/api/v1/dashboards/{dashboard_id}/export", "get"): (404, 422, 429, 503),
     ("/api/v1/templates/{template_id}", "get"): (404,),
     ("/api/v1/live/poll", "get"): (400, 404, 422, 503),
     ("/api/dashboard/stream", "get"): (400, 404, 422, 426, 503),

@@ -9,7 +9,7 @@ from nowline.activity.rooms import rooms_named
 from nowline.api.connections import STREAM, Conversation, Sockets, parameters_of
 from nowline.live.reader import Reader
 from nowline.live.rooms import Rooms
-from nowline.query.ranges import zone_named
+from nowline.model.moment import zone_named
 
 
 class LiveActivity:

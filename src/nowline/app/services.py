@@ -13,16 +13,19 @@ from nowline.api.page import Page
 from nowline.api.watched import Watched
 from nowline.app.acts import Acts
 from nowline.app.flow import Flow
+from nowline.app.sheets import Newest
 from nowline.auth.service import Auth
 from nowline.backup.service import Backups
 from nowline.clock import Clock
 from nowline.collect.requests import RequestStats
+from nowline.dashboards.files import Files
 from nowline.dashboards.service import Dashboards
 from nowline.ingest.protobuf import ProtobufDecoders
 from nowline.live.kpis import KpiUpdates
 from nowline.live.pace import ViewerLimits
 from nowline.query.configurations import Configurations
 from nowline.query.kpi import Kpis
+from nowline.render.process import Renderer
 from nowline.rollup.dead_letters import DeadLetters
 from nowline.store.documents import Documents
 
@@ -36,6 +39,7 @@ def services(  # noqa: PLR0913, PLR0917 - all that routes work with
     clock: Clock,
     requests: RequestStats,
     viewers: ViewerLimits,
+    renderer: Renderer,
 ) -> http.Services:
     """The parts by the names that routes ask for them by."""
     configurations = Configurations(documents, clock)
@@ -64,6 +68,7 @@ def services(  # noqa: PLR0913, PLR0917 - all that routes work with
         history=acts.history,
         kpis=kpis,
         dashboards=dashboards,
+        files=Files(flow.engine, Newest(acts.history), renderer, clock),
         live=Live(flow.sessions, auth, sockets, Watched(templates, dashboards)),
         live_kpi=LiveKpi(updates, sockets),
         live_activity=LiveActivity(acts.rooms, sockets),

@@ -42,6 +42,7 @@ from nowline.ingest.service import Ingest
 from nowline.live import transport
 from nowline.live.pace import ViewerLimits
 from nowline.lock import DirectoryLock
+from nowline.render.process import Renderer
 from nowline.rollup.store_writer import STORE_GROUP
 from nowline.store.documents import Documents
 
@@ -103,7 +104,9 @@ async def _running(settings: Settings, clock: Clock) -> AsyncIterator[Served]:
         viewers = ViewerLimits(settings.live_subscriptions, settings.live_messages_per_s)
         sources = Sources.of(settings.data_dir, settings.store_path)
         backups = Backups(store, documents, sources, clock)
-        given = services(flow, acts, documents, backups, auth, clock, requests, viewers)
+        renderer = Renderer(settings.data_dir / "render")
+        stack.push_async_callback(renderer.close)
+        given = services(flow, acts, documents, backups, auth, clock, requests, viewers, renderer)
         app = http.application(given)
         auth.on_revoked(flow.hub.revoke)
         if flow.shared is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from zoneinfo import ZoneInfo
 
 from nowline.errors import invalid
-from nowline.model.moment import epoch_ms
+from nowline.model.moment import epoch_ms, zone_named
 from nowline.model.query import (
     DAY_MS,
     HOUR_MS,
@@ -121,19 +121,6 @@ def zone(name: str | None, end: int) -> ZoneInfo | None:
     if end > _LAST_LOCAL_MS:
         raise invalid("time_range.end", "is too late for a time zone's calendar")
     return zone_named(name)
-
-
-def zone_named(name: str) -> ZoneInfo:
-    """The time zone of that IANA name.
-
-    Raises:
-        NowlineError: INVALID when there is none.
-    """
-    try:
-        return ZoneInfo(name)
-    except (KeyError, ValueError, OSError) as error:
-        # What the name leads to in the system's folder of zones may be no zone, or no file.
-        raise invalid("timezone", f"`{name}` is not an IANA time zone") from error
 
 
 def second_after(now_ms: int) -> int:
