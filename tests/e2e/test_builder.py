@@ -412,7 +412,10 @@ def test_widgets_and_dashboards_can_be_taken_out_and_in(page: Page, server: Serv
     page.goto(f"{server.url}/d/{made}")
     expect(page.get_by_test_id("metric-card")).to_have_attribute("data-value", re.compile(r"\d"))
     assert taken(page, "widget-menu", "Data as CSV").startswith(b"timestamp,value")
+    assert b'"data": [' in taken(page, "widget-menu", "Data as JSON")
     assert taken(page, "widget-menu", "Picture as PNG").startswith(b"\x89PNG")
+    assert taken(page, "dashboard-menu", "Export as PDF").startswith(b"%PDF")
+    assert taken(page, "dashboard-menu", "Export as PNG").startswith(b"\x89PNG")
     exported = taken(page, "dashboard-menu", "Export as YAML")
     assert b"name: Out" in exported
     page.goto(f"{server.url}/dashboards")
@@ -433,7 +436,8 @@ def test_widgets_and_dashboards_can_be_taken_out_and_in(page: Page, server: Serv
 def taken(page: Page, menu: str, name: str) -> bytes:
     page.get_by_test_id("widget").first.hover()
     page.get_by_test_id(menu).first.click()
-    with page.expect_download() as download:
+    # The first file of a server waits until the process that draws is there.
+    with page.expect_download(timeout=90_000) as download:
         page.get_by_role("menuitem", name=name).click()
     return Path(download.value.path()).read_bytes()
 

@@ -13,7 +13,7 @@ type Schemas = components['schemas'];
 
 /** What is sent of a dashboard; what a widget is told to show is the page's own affair. */
 export type SentContent = Omit<Schemas['SentDashboard'], 'widgets'> & { widgets: unknown[] };
-export type ExportFormat = 'json' | 'yaml' | 'csv';
+export type ExportFormat = 'json' | 'yaml' | 'csv' | 'pdf' | 'png';
 
 const PATH = '/api/v1/dashboards';
 const STALE = 412;
@@ -77,6 +77,13 @@ export function getVersion(api: Api, id: string, version: number): Promise<Dashb
   return api.get<DashboardContent>(`${one(id)}/versions/${String(version)}`);
 }
 
-export function exportDashboard(api: Api, id: string, format: ExportFormat): Promise<Response> {
-  return api.fetch(`${one(id)}/export?format=${format}`);
+/** A dashboard as a file; `params` says which span of time it shows, and how it looks. */
+export function exportDashboard(
+  api: Api,
+  id: string,
+  format: ExportFormat,
+  params = new URLSearchParams(),
+): Promise<Response> {
+  const search = new URLSearchParams([['format', format], ...params]);
+  return api.fetch(`${one(id)}/export?${search.toString()}`);
 }

@@ -1015,7 +1015,7 @@ export interface components {
          * @default json
          * @enum {string}
          */
-        Format: "json" | "yaml" | "csv";
+        Format: "json" | "yaml" | "csv" | "pdf" | "png";
         /** Health */
         Health: {
             status: string;
@@ -1261,6 +1261,13 @@ export interface components {
             name: string;
             description: string;
         };
+        /**
+         * Theme
+         * @description The colours of the page.
+         * @default light
+         * @enum {string}
+         */
+        Theme: "light" | "dark";
         /** Ticket */
         Ticket: {
             ticket: string;
@@ -5152,6 +5159,19 @@ export interface operations {
             query?: {
                 /** @description What a dashboard is exported as. */
                 format?: components["schemas"]["Format"];
+                /** @description The span of time up to `to`, such as `1h`. */
+                range?: string | null;
+                /** @description RFC 3339 or epoch milliseconds. */
+                from?: string | null;
+                /** @description RFC 3339 or epoch milliseconds; now if left out. */
+                to?: string | null;
+                timezone?: string;
+                /** @description The colours of the page. */
+                theme?: components["schemas"]["Theme"];
+                /** @description Of a PNG, in pixels of the page. */
+                width?: number;
+                /** @description Of a PNG, pixels for each. */
+                scale?: number;
             };
             header?: never;
             path: {
@@ -5210,6 +5230,15 @@ export interface operations {
             };
             /** @description It would cost too much. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; see Retry-After. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -36,6 +36,11 @@ export class WidgetActions {
         icon: 'down',
         run: () => void this.#attempt(() => this.#data(widget)),
       },
+      {
+        name: 'Data as JSON',
+        icon: 'down',
+        run: () => void this.#attempt(() => this.#json(widget)),
+      },
       picture,
     ];
   }
@@ -110,6 +115,12 @@ export class WidgetActions {
       const rows = await queryCsv(this.#app.api, askedOnce(query, this.#app.view));
       download(rows, fileName(several ? `${title} ${label}` : title, 'csv'));
     }
+  }
+
+  async #json(widget: Widget): Promise<void> {
+    const { dataOf } = await import('./files');
+    const file = await dataOf(this.#app.api, widget, this.#app.view);
+    download(file, fileName(widget.title, 'json'));
   }
 
   async #picture({ id, title }: Widget): Promise<void> {

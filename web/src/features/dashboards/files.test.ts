@@ -1,0 +1,56 @@
+import { afterEach, describe, expect, it, vi } from 'vitest';
+
+import type { Api } from '../../api/client';
+import type { View } from '../../live/view.svelte';
+import { PLAIN_CONFIG, type Widget } from '../../panels/widget';
+import { RANGES } from '../../series/window';
+import { dataOf, parametersOf, spanOf } from './files';
+
+const HOUR = 3_600_000;
+const NOW = 1_790_000_000_000;
+
+function view(change: object = {}): View {
+  const range = RANGES.find(({ spanMs }) => spanMs === HOUR);
+  return { range, moving: true, end: null, now: () => NOW, ...change } as unknown as View;
+}
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+describe('parametersOf', () => {
+  it('moves with the clock while the page does', () => {
+    const params = parametersOf(spanOf(view()), 'Europe/Rome', false);
+    expect(params.toString()).toBe('timezone=Europe%2FRome&range=3600s');
+  });
+
+  it('shows the past where the page does', () => {
+    const params = parametersOf(spanOf(view({ moving: false })), 'UTC', true);
+    expect(Object.fromEntries(params)).toEqual({
+      timezone: 'UTC',
+      from: String(NOW - HOUR),
+      to: String(NOW),
+      theme: 'dark',
+    });
+  });
+});
+
+describe('dataOf', () => {
+  it('has the points of each query under its label', async () => {
+    const point = { timestamp: '2026-01-01T00:00:00Z', value: 1, tags: {} };
+    const api = { post: () => Promise.resolve({ data: [point] }) } as unknown as Api;
+    const queries = ['a', 'b'].map((name) => ({ label: name, query: { metric_name: name } }));
+    const config = { ...PLAIN_CONFIG, queries };
+    const widget = { id: 'w', type: 'chart', title: 'Both', config } as unknown as Widget;
+    const file = JSON.parse(await (await dataOf(api, widget, view())).text()) as {
+      title: string;
+      queries: { label: string; query: object; data: unknown[] }[];
+    };
+    expect(file.title).toBe('Both');
+    expect(file.queries.map(({ label, data }) => [label, data])).toEqual([
+      ['a', [point]],
+      ['b', [point]],
+    ]);
+    expect(file.queries[0]?.query).toMatchObject({ metric_name: 'a', time_range: { last: '60m' } });
+  });
+});
