@@ -27,13 +27,19 @@ PUBLIC_PAGES = {
     "/kpis",
     "/settings",
     "/assets/{name}",
+    "/s/{token}",
+    "/embed/{token}",
 }
-STREAMS = {"/ws/analytics", "/ws/kpi", "/ws/activity"}
+STREAMS = {"/ws/analytics", "/ws/kpi", "/ws/activity", "/ws/shared"}
 # These check the cookie or token that they are sent by themselves.
 OWN_CREDENTIAL = {"/api/auth/refresh", "/api/auth/logout", "/api/auth/setup", "/api/auth/login"}
 FOR_ADMINS = re.compile(r"/api/v1/(users|keys|audit|backup|store|dead-letters)")
 FOR_SENDERS = re.compile(r"/api/v1/ingest/|(/api/v1|/api/v2)?/write$|/api/v1/prom/|/v1/metrics$")
-FOR_EDITORS = re.compile(r"(post|put|delete) /api/v1/(kpis|dashboards)")
+FOR_EDITORS = re.compile(
+    r"(post|put|delete) /api/v1/(kpis|dashboards)|get /api/v1/dashboards/.*/(shares|embeds)"
+)
+# Who signs in, or has a key, has no link.
+FOR_HOLDERS = re.compile(r"/api/v1/shared(/|$)")
 
 
 def operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -86,6 +92,8 @@ def test_an_ingest_key_opens_ingest_alone(server: Server, path: str, method: str
         answer = call(client, path, method)
     if FOR_SENDERS.match(path):
         assert answer.status_code not in {401, 403}
+    elif FOR_HOLDERS.match(path):
+        assert answer.status_code == 401, answer.text
     else:
         assert answer.status_code == 403, answer.text
 

@@ -37,6 +37,9 @@ from nowline.api import (
     otlp,
     page,
     prometheus,
+    shared,
+    shared_page,
+    shares,
     store,
     users,
 )
@@ -57,6 +60,7 @@ from nowline.backup.service import Backups
 from nowline.collect.requests import RequestStats, observe_requests
 from nowline.dashboards.files import Files
 from nowline.dashboards.service import Dashboards
+from nowline.dashboards.shares import Shares
 from nowline.ingest.activity import Activity
 from nowline.ingest.admission import Admission
 from nowline.ingest.group_commit import GroupCommit
@@ -90,10 +94,13 @@ _MODULES = (
     kpis,
     dashboard_templates,
     dashboards,
+    shares,
+    shared,
     live,
     live_kpi,
     live_activity,
     page,
+    shared_page,
 )
 _BY_NAME = (
     "activity",
@@ -113,13 +120,16 @@ _BY_NAME = (
     "page",
     "present",
     "protobuf",
+    "shared",
+    "shares",
     "store",
     "telemetry",
     "templates",
 )
 # Streams are no handlers that services are given to by name.
-_STREAMS = ("live", "live_kpi", "live_activity")
+_STREAMS = ("live", "live_kpi", "live_activity", "shared")
 _MOST_BODY = 1 << 20
+_TAGS = ("ingest", "metrics", "kpis", "live", "activity", "dashboards", "sharing", "auth")
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +160,8 @@ class Services:
     telemetry: Telemetry
     dashboards: Dashboards
     files: Files
+    shares: Shares
+    shared: shared.SharedViews
     templates: dashboard_templates.Templates
     page: page.Page
     requests: RequestStats
@@ -161,7 +173,7 @@ def routes(services: Services) -> Litestar:
     Raises:
         RuntimeError: A route does not say who may call it.
     """
-    app = _litestar(services, middleware=[require(services.auth)])
+    app = _litestar(services, middleware=[require(services.auth, services.shared)])
     if missing := undeclared(app):
         raise RuntimeError(f"Routes without an action: {', '.join(missing)}")
     return app
@@ -225,15 +237,25 @@ def _provide(service: object) -> Provide:
 
 def _openapi() -> OpenAPIConfig:
     bearer = SecurityScheme(type="http", scheme="bearer", description="Access token or API key.")
+    link = SecurityScheme(type="http", scheme="bearer", description="Token of a link or an embed.")
     return OpenAPIConfig(
         title="Nowline",
         version=__version__,
         description="Real-time analytics: metrics in, live dashboards out.",
-        components=Components(security_schemes={"bearer": bearer}),
+        components=Components(security_schemes={"bearer": bearer, "link": link}),
         security=[{"bearer": []}],
         tags=[
             Tag(name)
-            for name in ("ingest", "metrics", "kpis", "live", "activity", "dashboards", "auth")
+            for name in (
+                "ingest",
+                "metrics",
+                "kpis",
+                "live",
+                "activity",
+                "dashboards",
+                "sharing",
+                "auth",
+            )
         ],
         render_plugins=[],
         path=None,

@@ -38,6 +38,10 @@ _FLOOD = 1008
 _PLAIN, _DEFLATED = WebSocketWire(), DeflatedWebSocketWire()
 
 
+Admitting = Callable[[Scope], Awaitable[Principal]]
+"""Tells who opens a stream, or refuses it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Conversation:
     """What is said on a WebSocket.
@@ -81,6 +85,7 @@ class Sockets:
         receive: Receive,
         send: Send,
         opening: Callable[[], Awaitable[Conversation]],
+        admitting: Admitting | None = None,
     ) -> None:
         """A connection, until its messages are all that there is to answer.
 
@@ -90,6 +95,7 @@ class Sockets:
             send: The connection's.
             opening: Gives the conversation; asked only for who may read, and before the
                 handshake, so that its error is an HTTP response.
+            admitting: Tells who connects where that is no user and no key.
         """
         if scope["type"] != ScopeType.WEBSOCKET:
             upgrade = NowlineError(Code.UPGRADE, "This address speaks WebSocket (RFC 6455) only.")
@@ -98,7 +104,7 @@ class Sockets:
         await receive()
         await self.turns.take()
         try:
-            principal = await admit_stream(scope, self._auth)
+            principal = await (admitting or self._admit)(scope)
             conversation = await opening()
         except NowlineError as error:
             await refuse(scope, send, error, "websocket.http")
@@ -106,6 +112,9 @@ class Sockets:
         await send({"type": "websocket.accept", "subprotocol": None, "headers": []})
         wire = _DEFLATED if DEFLATE in (scope.get("extensions") or ()) else _PLAIN
         await self._converse(opened(scope, principal, wire), send, conversation)
+
+    async def _admit(self, scope: Scope) -> Principal:
+        return await admit_stream(scope, self._auth)
 
     async def _converse(self, reader: Reader, send: Send, conversation: Conversation) -> None:
         """Begin, and leave what follows to the connection: an idle viewer keeps no task."""

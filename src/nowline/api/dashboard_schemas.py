@@ -6,6 +6,7 @@ from typing import Any
 
 _PATH = "/api/v1/dashboards"
 _ONE = f"{_PATH}/{{dashboard_id}}"
+_SHARED = "/api/v1/shared"
 _SENT = {"schema": {"$ref": "#/components/schemas/SentDashboard"}}
 _TEXT = {"schema": {"type": "string"}}
 _FILE = {
@@ -21,6 +22,7 @@ _ETAG = {"schema": {"type": "string"}, "description": "The version, for `If-Matc
 
 def describe_dashboards(paths: dict[str, Any]) -> None:
     """Add bodies, headers and answers."""
+    _describe_shared(paths[_SHARED])
     paths[f"{_PATH}/import"]["post"]["requestBody"] = _FILE
     paths[f"{_ONE}/export"]["get"]["responses"]["200"] = _EXPORTED
     for method in ("put", "delete"):
@@ -35,6 +37,13 @@ def describe_dashboards(paths: dict[str, Any]) -> None:
         (f"{_ONE}/duplicate", "post", "201"),
     ):
         paths[path][method]["responses"][status]["headers"] = {"ETag": _ETAG}
+
+
+def _describe_shared(path: dict[str, Any]) -> None:
+    """The dashboard of a link, which is sent again only if it was changed."""
+    _take(path["get"], "If-None-Match", "Send it only if it is another version.")
+    path["get"]["responses"]["304"] = {"description": "It is this version."}
+    path["get"]["responses"]["200"]["headers"] = {"ETag": _ETAG}
 
 
 def _take(operation: dict[str, Any], header: str, meaning: str) -> None:

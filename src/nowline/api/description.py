@@ -79,6 +79,15 @@ _REFUSALS = {
     ("/api/v1/dashboards/{dashboard_id}/versions", "get"): (404,),
     ("/api/v1/dashboards/{dashboard_id}/versions/{version}", "get"): (404,),
     ("/api/v1/dashboards/{dashboard_id}/export", "get"): (404, 422, 429, 503),
+    ("/api/v1/dashboards/{dashboard_id}/shares", "get"): (404,),
+    ("/api/v1/dashboards/{dashboard_id}/shares", "post"): (404, 409),
+    ("/api/v1/dashboards/{dashboard_id}/shares/{share_id}", "delete"): (404,),
+    ("/api/v1/dashboards/{dashboard_id}/embeds", "get"): (404,),
+    ("/api/v1/dashboards/{dashboard_id}/embeds", "post"): (404, 409),
+    ("/api/v1/dashboards/{dashboard_id}/embeds/{share_id}", "delete"): (404,),
+    ("/api/v1/shared/query", "post"): (403, 422, 503),
+    ("/api/v1/shared/poll", "get"): (400, 403, 422, 503),
+    ("/api/v1/shared/stream", "get"): (400, 403, 422, 426, 503),
     ("/api/v1/templates/{template_id}", "get"): (404,),
     ("/api/v1/live/poll", "get"): (400, 404, 422, 503),
     ("/api/dashboard/stream", "get"): (400, 404, 422, 426, 503),
@@ -155,6 +164,7 @@ def describe(app: Litestar) -> dict[str, Any]:
     document["components"]["schemas"] |= problem
     _be_strict(document["components"]["schemas"], bodies(app))
     document["paths"]["/api/dashboard/stream"] = {"get": _stream()}
+    document["paths"]["/api/v1/shared/stream"] = {"get": _shared_stream()}
     _supplement(document["paths"])
     for path, method, action in actions(app):
         operation = document["paths"].get(path, {}).get(method)
@@ -190,12 +200,16 @@ def _supplement(paths: dict[str, Any]) -> None:
     poll = paths["/api/v1/live/poll"]["get"]
     poll["parameters"] = _parameters("cursor", "Where the last poll ended.")
     poll["responses"]["200"] = json_content("The frames since the cursor.", _FRAMES)
+    shared = paths["/api/v1/shared/poll"]["get"]
+    shared["parameters"] = _shared_parameters("cursor", "Where the last poll ended.")
+    shared["responses"]["200"] = poll["responses"]["200"]
 
 
 def _describe_queries(paths: dict[str, Any]) -> None:
     answer = json_content("The answer.", _ANSWER)
     answer["content"]["text/csv"] = {"schema": {"type": "string"}}
-    paths["/api/v1/metrics/query"]["post"]["responses"]["200"] = answer
+    for path in ("/api/v1/metrics/query", "/api/v1/shared/query"):
+        paths[path]["post"]["responses"]["200"] = answer
     batch = paths["/api/v1/metrics/query/batch"]["post"]
     query = {"$ref": "#/components/schemas/Query"}
     queries = _listing("queries", query) | {"additionalProperties": False}
@@ -225,6 +239,25 @@ def _stream() -> dict[str, Any]:
         "parameters": _parameters("last_event_id", "Resume after this id, as Last-Event-ID does."),
         "responses": {"200": events},
     }
+
+
+def _shared_stream() -> dict[str, Any]:
+    """The same for the dashboard of a link."""
+    return _stream() | {
+        "tags": ["sharing"],
+        "summary": "SharedStream",
+        "operationId": "SharedStream",
+        "description": "Watch the dashboard of a link over Server-Sent Events.",
+        "parameters": _shared_parameters(
+            "last_event_id", "Resume after this id, as Last-Event-ID does."
+        ),
+    }
+
+
+def _shared_parameters(position: str, meaning: str) -> list[dict[str, Any]]:
+    listed = f"{_WATCHED['subscriptions']} All widgets, where it is left out."
+    texts = {"subscriptions": listed, position: meaning}
+    return [_parameter(name, {"type": "string"}, text) for name, text in texts.items()]
 
 
 def _parameters(position: str, meaning: str) -> list[dict[str, Any]]:
@@ -263,6 +296,9 @@ def _refuse(operation: dict[str, Any], action: Action, more: tuple[int, ...]) ->
     statuses = set(more)
     if action is Action.PUBLIC:
         operation["security"] = []
+    elif action is Action.SHARED:
+        operation["security"] = [{"link": []}]
+        statuses |= {401, 429}
     else:
         statuses |= {401, 403}
     if "requestBody" in operation:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 from urllib.parse import parse_qs, urlsplit
 
 from litestar.enums import ScopeType
@@ -12,7 +12,7 @@ from nowline.errors import Code, NowlineError
 from nowline.model.user import Caller, Principal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from litestar import Litestar
     from litestar.connection import ASGIConnection
@@ -22,17 +22,30 @@ if TYPE_CHECKING:
 
     Guard = Callable[[ASGIApp], ASGIApp]
 
+
+class Links(Protocol):
+    """Opens links to dashboards."""
+
+    async def enter(self, scope: Mapping[str, Any]) -> object:
+        """What the request's link shows.
+
+        Raises:
+            NowlineError: It has none that holds.
+        """
+        ...
+
+
 _REFUSALS = {
     Code.UNAUTHENTICATED: "Send an access token or an API key: 'Authorization: Bearer …'.",
     Code.FORBIDDEN: "You are not allowed to do this.",
 }
 _POLICY = (
-    b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-    b"font-src 'self'; connect-src 'self'; worker-src 'self'; manifest-src 'self'; "
-    b"frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "font-src 'self'; connect-src 'self'; worker-src 'self'; manifest-src 'self'; "
+    "frame-ancestors {ancestors}; base-uri 'none'; form-action 'self'"
 )
 _SECURITY_HEADERS = (
-    (b"content-security-policy", _POLICY),
+    (b"content-security-policy", _POLICY.format(ancestors="'none'").encode()),
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
     (b"cross-origin-opener-policy", b"same-origin"),
@@ -44,19 +57,28 @@ _NO_STORE = (b"cache-control", b"no-store")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
-def require(auth: Auth) -> Guard:
+def require(auth: Auth, links: Links | None = None) -> Guard:
     """The guard before every route: its `opt={"action": …}` decides.
 
     A route without an action is open to nobody, except that anyone may ask for its OPTIONS.
     Streams (`opt={"stream": True}`) are let through: they call `admit_stream` themselves.
 
     It is a middleware: for what the framework calls a guard, it copies the handler each time.
+
+    Args:
+        auth: Knows users and keys.
+        links: Opens what is asked for by links to dashboards.
     """
 
     def guard(app: ASGIApp) -> ASGIApp:
         async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
             opt = scope["route_handler"].opt
-            if not _is_open(opt, scope):
+            if _is_open(opt, scope):
+                await app(scope, receive, send)
+                return
+            if opt.get("action") is Action.SHARED and links is not None:
+                scope["state"]["opened"] = await links.enter(scope)
+            else:
                 scope["state"]["principal"] = await admit(scope, auth, opt.get("action"))
             await app(scope, receive, send)
 
@@ -71,7 +93,7 @@ async def admit(scope: Mapping[str, Any], auth: Auth, action: Action | None) -> 
     Raises:
         NowlineError: Nobody who is known, or nobody who may.
     """
-    return _admit(await auth.authenticate(_authorization(scope)), action)
+    return _admit(await auth.authenticate(authorization(scope)), action)
 
 
 async def admit_stream(scope: Mapping[str, Any], auth: Auth) -> Principal:
@@ -82,10 +104,10 @@ async def admit_stream(scope: Mapping[str, Any], auth: Auth) -> Principal:
             WebSocket is of another site.
     """
     if scope["type"] == "websocket":
-        _check_origin(dict(scope["headers"]))
-    authorization = _authorization(scope)
-    if authorization is not None:
-        principal = await auth.authenticate(authorization)
+        check_origin(dict(scope["headers"]))
+    credential = authorization(scope)
+    if credential is not None:
+        principal = await auth.authenticate(credential)
     else:
         query = parse_qs(scope["query_string"].decode("latin-1"))
         ticket = query.get("ticket")
@@ -106,6 +128,11 @@ def caller(connection: ASGIConnection[Any, Any, Any, Any]) -> Caller:
 def address(connection: ASGIConnection[Any, Any, Any, Any]) -> str | None:
     """The address that a request comes from."""
     return None if connection.client is None else connection.client.host
+
+
+def policy_for(ancestors: Iterable[str]) -> str:
+    """The content security policy of a document that these origins may show in a frame."""
+    return _POLICY.format(ancestors=" ".join(ancestors))
 
 
 def undeclared(app: Litestar) -> list[str]:
@@ -149,7 +176,9 @@ def _with_security(
     private: bool,
     encrypted: bool,
 ) -> list[tuple[bytes, bytes]]:
-    secured = [*headers, *_SECURITY_HEADERS]
+    # What a handler says of itself stands: a browser would take two policies for both.
+    said = {name.lower() for name, _ in headers}
+    secured = [*headers, *(each for each in _SECURITY_HEADERS if each[0] not in said)]
     if encrypted:
         secured.append(_HSTS)
     if private and not any(name.lower() == b"cache-control" for name, _ in headers):
@@ -170,7 +199,8 @@ def _is_open(opt: Mapping[str, Any], scope: Mapping[str, Any]) -> bool:
     return is_public or bool(opt.get("stream")) or scope.get("method") == "OPTIONS"
 
 
-def _authorization(scope: Mapping[str, Any]) -> str | None:
+def authorization(scope: Mapping[str, Any]) -> str | None:
+    """The `Authorization` header of a request."""
     found = (value for name, value in scope["headers"] if name == b"authorization")
     value: bytes | None = next(found, None)
     return None if value is None else value.decode("latin-1")
@@ -182,7 +212,7 @@ def _handlers(route: Any) -> Iterator[Any]:  # noqa: ANN401 - three kinds withou
     yield from (each for each in every if getattr(each, "http_methods", None) != {"OPTIONS"})
 
 
-def _check_origin(headers: Mapping[bytes, bytes]) -> None:
+def check_origin(headers: Mapping[bytes, bytes]) -> None:
     """Refuse a WebSocket that another site's page opens; programs send no `Origin`."""
     origin = headers.get(b"origin")
     if origin is None:

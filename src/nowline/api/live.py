@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -39,6 +40,38 @@ _RETRY_MS = 1000
 
 _log = logging.getLogger(__name__)
 
+Permit = Callable[[Wanted], None]
+"""Raises a refusal of a channel that may not be seen."""
+
+
+def anything(wanted: Wanted) -> None:
+    """Permit every channel."""
+
+
+def _unnoticed(reader: Reader) -> None:
+    """Nobody else wants to know of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """Who opens an event stream.
+
+    Attributes:
+        principal: Whose it is.
+        wanted: Its channels.
+        begins: Told of its reader.
+        ends: The same, at the end.
+    """
+
+    principal: Principal
+    wanted: list[Wanted]
+    begins: Callable[[Reader], None] = _unnoticed
+    ends: Callable[[Reader], None] = _unnoticed
+
+
+Visiting = Callable[[Scope], Awaitable[Visit]]
+"""Tells who opens an event stream, or refuses it."""
+
 
 class Live:
     """Serves live connections.
@@ -61,7 +94,7 @@ class Live:
         self._auth = auth
         self._sockets = sockets
         self._watched = watched
-        self._conversation = Conversation(self._answer)
+        self._conversation = Conversation(self.answer)
 
     async def websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         """`WS /ws/analytics`."""
@@ -71,37 +104,54 @@ class Live:
 
         await self._sockets.serve(scope, receive, send, opening)
 
-    async def stream(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """`GET /api/dashboard/stream`."""
+    async def stream(
+        self, scope: Scope, receive: Receive, send: Send, visiting: Visiting | None = None
+    ) -> None:
+        """`GET /api/dashboard/stream`.
+
+        Args:
+            scope: The connection's.
+            receive: The connection's.
+            send: The connection's.
+            visiting: Tells who asks for what where that is no user and no key.
+        """
         hub = self.sessions.hub
         await self._sockets.turns.take()
         try:
             _check_streamable(scope)
-            principal = await admit_stream(scope, self._auth)
-            parameters = parameters_of(scope)
-            wanted = await self.wanted(parameters, principal)
-            self.sessions.check(wanted)
-            reader = opened(scope, principal, EventStreamWire())
+            visit = await (visiting or self._visiting)(scope)
+            self.sessions.check(visit.wanted)
+            reader = opened(scope, visit.principal, EventStreamWire())
             hub.admit(reader)
         except (NowlineError, HTTPException) as error:
             await refuse(scope, send, error)
             return
         try:
+            visit.begins(reader)
             await send(_event_stream_start())
             reader.writer.write(chunk(f"retry: {_RETRY_MS}\n\n".encode()))
-            following = self._follow(reader, wanted, _last_id(scope, parameters), receive)
+            following = self._follow(reader, visit.wanted, _last_id(scope), receive)
             await until_closing(reader, following)
         finally:
+            visit.ends(reader)
             hub.leave(reader)
             await say_last(
                 reader, send, {"type": "http.response.body", "body": b"", "more_body": False}
             )
 
+    async def _visiting(self, scope: Scope) -> Visit:
+        principal = await admit_stream(scope, self._auth)
+        return Visit(principal, await self.wanted(parameters_of(scope), principal))
+
     async def poll(self, parameters: Mapping[str, str], principal: Principal) -> Response[bytes]:
         """`GET /api/v1/live/poll`."""
         wanted = await self.wanted(parameters, principal)
+        return await self.polled(wanted, parameters.get("cursor"))
+
+    async def polled(self, wanted: list[Wanted], cursor: str | None) -> Response[bytes]:
+        """What is new on some channels since the cursor."""
         self.sessions.check(wanted)
-        frames, cursor = await self.sessions.poll(wanted, parameters.get("cursor"))
+        frames, cursor = await self.sessions.poll(wanted, cursor)
         body = msgspec.json.encode({"frames": [msgspec.Raw(f) for f in frames], "cursor": cursor})
         return Response(body, media_type="application/json")
 
@@ -123,7 +173,14 @@ class Live:
         names = [name for name in parameters["metrics"].split(",") if name]
         return commands.of_metrics(names, every, _aggregation(parameters))
 
-    async def _answer(self, reader: Reader, text: str | bytes) -> None:
+    async def answer(self, reader: Reader, text: str | bytes, permit: Permit = anything) -> None:
+        """Answer a message of a WebSocket.
+
+        Args:
+            reader: Whose it is.
+            text: The message.
+            permit: Refuses channels that this reader may not see.
+        """
         try:
             command = commands.parse_command(text)
         except NowlineError as error:
@@ -131,7 +188,7 @@ class Live:
             return
         match command:
             case Subscribe():
-                await self._subscribe(reader, command)
+                await self._subscribe(reader, command, permit)
             case Unsubscribe():
                 names = [*(command.metrics or []), *([command.id] if command.id else [])]
                 for name in names:
@@ -139,11 +196,12 @@ class Live:
             case Ping():
                 self._sockets.pong(reader)
 
-    async def _subscribe(self, reader: Reader, command: Subscribe) -> None:
+    async def _subscribe(self, reader: Reader, command: Subscribe, permit: Permit) -> None:
         name = command.id
         try:
             for want in commands.wanted(command):
                 name = want.name
+                permit(want)
                 await self._sockets.turns.take(has_begun=bool(reader.subscriptions))
                 await self.sessions.subscribe(reader, want)
         except NowlineError as error:
@@ -203,10 +261,10 @@ def _aggregation(parameters: Mapping[str, str]) -> Aggregation:
         raise invalid("aggregation", f"`{text}` is not one of {known}") from None
 
 
-def _last_id(scope: Scope, parameters: Mapping[str, str]) -> str | None:
+def _last_id(scope: Scope) -> str | None:
     """The browser's own header wins: it is newer than the URL."""
     header = dict(scope["headers"]).get(b"last-event-id")
-    return header.decode("latin-1") if header else parameters.get("last_event_id")
+    return header.decode("latin-1") if header else parameters_of(scope).get("last_event_id")
 
 
 def _check_streamable(scope: Scope) -> None:

@@ -84,7 +84,7 @@ async def query(
     answer = await while_there(request, engine.ask(data))
     if prefers_csv(request.headers.get("accept", "")):
         return Response(to_csv(answer.points, answer.plan.group_by), media_type=CSV)
-    return Response(encoded(answer, started), media_type="application/json")
+    return Response(answer_bytes(answer, started), media_type="application/json")
 
 
 @post("/api/v1/metrics/query/batch", status_code=200, opt=_ASKED, tags=["metrics"])
@@ -113,11 +113,16 @@ def _query(raw: msgspec.Raw) -> Query | NowlineError:
 def _result(answer: answers.Answer | Exception, started: float) -> bytes:
     if isinstance(answer, Exception):
         return b'{"error":%b}' % problem_bytes(answer)[2]
-    return encoded(answer, started)
+    return answer_bytes(answer, started)
 
 
-def encoded(answer: answers.Answer, started: float) -> bytes:
-    """An `Answer` as JSON: its points are bytes already, and too many to be copied often."""
+def answer_bytes(answer: answers.Answer, started: float) -> bytes:
+    """An `Answer` as JSON: its points are bytes already, and too many to be copied often.
+
+    Args:
+        answer: It.
+        started: When it was asked, by `time.perf_counter`.
+    """
     took = time.perf_counter() - started
     meta = Meta(
         interval=_interval(answer.plan.width_ms),

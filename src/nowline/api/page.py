@@ -43,6 +43,14 @@ class Page:
             if path.is_file() and path.suffix not in {".br", ".gz"}
         }
 
+    def index(self, accepted: str) -> Response[bytes]:
+        """The page's one document in the best encoding among those accepted.
+
+        Raises:
+            NowlineError: UNAVAILABLE when the page was never built.
+        """
+        return self.respond(_INDEX, accepted)
+
     def respond(self, name: str, accepted: str) -> Response[bytes]:
         """A file in the best encoding among those accepted.
 
@@ -80,7 +88,7 @@ class Page:
 )
 async def index(request: Request[Any, Any, Any], page: NamedDependency[Page]) -> Response[bytes]:
     """The page's one document; what it shows depends on the address."""
-    return page.respond(_INDEX, request.headers.get("accept-encoding", ""))
+    return page.index(request.headers.get("accept-encoding", ""))
 
 
 @get("/assets/{name:str}", opt=_PUBLIC, include_in_schema=False)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from nowline.api.body import decode
-from nowline.api.metrics import encoded, prefers_csv
+from nowline.api.metrics import answer_bytes, prefers_csv
 from nowline.model.query import Query
 from nowline.query.engine import Engine
 
@@ -41,7 +41,7 @@ class Questions:
             answer = self._engine.ask_at_hand(decode(body, Query))
         except Exception:  # noqa: BLE001 - the long way tells of it, and logs it if unexpected
             return None
-        return None if answer is None else encoded(answer, began)
+        return None if answer is None else answer_bytes(answer, began)
 
 
 def is_plain(headers: Mapping[bytes, bytes]) -> bool:

@@ -6,10 +6,12 @@ from nowline.api import application as http
 from nowline.api import dashboard_templates
 from nowline.api.connections import Sockets, error_message
 from nowline.api.exposition import Parts, Telemetry
+from nowline.api.link_streams import LinkStreams
 from nowline.api.live import Live
 from nowline.api.live_activity import LiveActivity
 from nowline.api.live_kpi import LiveKpi
 from nowline.api.page import Page
+from nowline.api.shared import SharedViews
 from nowline.api.watched import Watched
 from nowline.app.acts import Acts
 from nowline.app.flow import Flow
@@ -18,8 +20,10 @@ from nowline.auth.service import Auth
 from nowline.backup.service import Backups
 from nowline.clock import Clock
 from nowline.collect.requests import RequestStats
+from nowline.dashboards.embeds import EmbedTokens
 from nowline.dashboards.files import Files
 from nowline.dashboards.service import Dashboards
+from nowline.dashboards.shares import Shares
 from nowline.ingest.protobuf import ProtobufDecoders
 from nowline.live.kpis import KpiUpdates
 from nowline.live.pace import ViewerLimits
@@ -40,6 +44,7 @@ def services(  # noqa: PLR0913, PLR0917 - all that routes work with
     requests: RequestStats,
     viewers: ViewerLimits,
     renderer: Renderer,
+    embeds: EmbedTokens,
 ) -> http.Services:
     """The parts by the names that routes ask for them by."""
     configurations = Configurations(documents, clock)
@@ -48,6 +53,12 @@ def services(  # noqa: PLR0913, PLR0917 - all that routes work with
     sockets = Sockets(flow.hub, auth, clock, viewers)
     templates = dashboard_templates.load()
     dashboards = Dashboards(documents, clock)
+    live = Live(flow.sessions, auth, sockets, Watched(templates, dashboards))
+    shares = Shares(documents, clock, auth, embeds)
+    links = LinkStreams(shares)
+    shares.on_revoked(links.revoked)
+    dashboards.on_changed(links.look_soon)
+    auth.on_revoked(links.look_soon)
     return http.Services(
         auth=auth,
         documents=documents,
@@ -69,7 +80,9 @@ def services(  # noqa: PLR0913, PLR0917 - all that routes work with
         kpis=kpis,
         dashboards=dashboards,
         files=Files(flow.engine, Newest(acts.history), renderer, clock),
-        live=Live(flow.sessions, auth, sockets, Watched(templates, dashboards)),
+        shares=shares,
+        shared=SharedViews(shares, links, live, sockets, clock),
+        live=live,
         live_kpi=LiveKpi(updates, sockets),
         live_activity=LiveActivity(acts.rooms, sockets),
         telemetry=Telemetry(_counted(flow, acts, configurations, updates)),

@@ -37,6 +37,7 @@ from nowline.collect.schedule import Sample, run_every_second
 from nowline.collect.server import ProcessCollector
 from nowline.collect.statsd import StatsdListener
 from nowline.config import ConfigError, Settings, signing_key
+from nowline.dashboards.embeds import EmbedTokens
 from nowline.errors import NowlineError
 from nowline.ingest.service import Ingest
 from nowline.live import transport
@@ -106,7 +107,10 @@ async def _running(settings: Settings, clock: Clock) -> AsyncIterator[Served]:
         backups = Backups(store, documents, sources, clock)
         renderer = Renderer(settings.data_dir / "render")
         stack.push_async_callback(renderer.close)
-        given = services(flow, acts, documents, backups, auth, clock, requests, viewers, renderer)
+        embeds = EmbedTokens(signing_key(settings))
+        given = services(
+            flow, acts, documents, backups, auth, clock, requests, viewers, renderer, embeds
+        )
         app = http.application(given)
         auth.on_revoked(flow.hub.revoke)
         if flow.shared is not None:
@@ -115,7 +119,10 @@ async def _running(settings: Settings, clock: Clock) -> AsyncIterator[Served]:
         await stack.enter_async_context(acts.running())
         await stack.enter_async_context(background(auth.watch(), flow.hub.run()))
         await stack.enter_async_context(
-            background(acts.persistence.keep("kpis", given.live_kpi.updates.run))
+            background(
+                acts.persistence.keep("kpis", given.live_kpi.updates.run),
+                given.shared.streams.watch(),
+            )
         )
         if flow.statsd is not None and settings.statsd_port is not None:
             await _enter_statsd(stack, flow.statsd, settings.statsd_port)

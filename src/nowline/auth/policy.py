@@ -24,6 +24,8 @@ class Action(Enum):
     ADMIN = auto()
     SESSION = auto()
     """Any signed-in user may, and no API key."""
+    SHARED = auto()
+    """Whoever holds a link to a dashboard may, and nobody by signing in."""
 
 
 _ROLE_SCOPES = {
@@ -63,6 +65,9 @@ def allows(principal: Principal | None, action: Action) -> Code | None:
         return None
     if principal is None:
         return Code.UNAUTHENTICATED
+    if action is Action.SHARED:
+        # Such routes ask for what opens a link: no scope does.
+        return Code.FORBIDDEN
     if action is Action.SESSION:
         return None if principal.session_id is not None else Code.FORBIDDEN
     return None if _NEEDED[action] in principal.scopes else Code.FORBIDDEN

@@ -62,7 +62,7 @@ class Auth:
         self._tokens = tokens.AccessTokens(secret)
         self._passwords = Passwords()
         self._throttle = SignInThrottle()
-        self._tickets = Tickets()
+        self._tickets = Tickets[Principal]()
         self._directory = Directory(documents, start_key=ingest_key, now_ms=clock.now_ms())
         self.accounts = Accounts(documents, clock, self._passwords, self._directory)
 
@@ -136,6 +136,15 @@ class Auth:
         if user := await self._directory.user(principal.id):
             return user
         raise NowlineError(Code.NOT_FOUND, "There is no such user.")
+
+    async def principal(self, principal_id: str) -> Principal | None:
+        """A user or an API key with the rights of this moment, in no session; None without any."""
+        if key := self._directory.key_by_id(principal_id):
+            return _key_principal(key)
+        user = await self._directory.user(principal_id)
+        if user is None or not user.is_active:
+            return None
+        return Principal(user.id, user.email, policy.scopes_of_role(user.role))
 
     def issue_ticket(self, principal: Principal) -> str:
         """A single-use ticket that lets the principal open one stream within 30 s."""

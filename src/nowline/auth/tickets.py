@@ -3,35 +3,34 @@
 from __future__ import annotations
 
 import secrets
-from typing import TYPE_CHECKING
+from typing import Generic, TypeVar
 
-if TYPE_CHECKING:
-    from nowline.model.user import Principal
+Holder = TypeVar("Holder")
 
 LIFETIME_S = 30
 _CAPACITY = 100_000
 
 
-class Tickets:
+class Tickets(Generic[Holder]):
     """Single-use tickets, kept in memory; past the capacity the oldest are dropped."""
 
     def __init__(self) -> None:
-        self._open: dict[str, tuple[Principal, int]] = {}
+        self._open: dict[str, tuple[Holder, int]] = {}
 
     def __len__(self) -> int:
         return len(self._open)
 
-    def issue(self, principal: Principal, now_ms: int) -> str:
-        """A ticket that lets this principal in, once, within 30 s."""
+    def issue(self, holder: Holder, now_ms: int) -> str:
+        """A ticket that lets this holder in, once, within 30 s."""
         self._drop(now_ms)
         ticket = secrets.token_urlsafe(32)
-        self._open[ticket] = (principal, now_ms + LIFETIME_S * 1000)
+        self._open[ticket] = (holder, now_ms + LIFETIME_S * 1000)
         return ticket
 
-    def redeem(self, ticket: str, now_ms: int) -> Principal | None:
+    def redeem(self, ticket: str, now_ms: int) -> Holder | None:
         """Who the ticket was given to; None if it is unknown, used or too old."""
-        principal, expires_at = self._open.pop(ticket, (None, 0))
-        return principal if expires_at > now_ms else None
+        holder, expires_at = self._open.pop(ticket, (None, 0))
+        return holder if expires_at > now_ms else None
 
     def _drop(self, now_ms: int) -> None:
         """Drop what has expired and what is too many; the oldest are in front."""

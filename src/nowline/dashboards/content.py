@@ -41,6 +41,23 @@ def query_of(widget: Widget) -> Query | None:
     return None if raw is None else msgspec.convert(raw, Query)
 
 
+def queries_of(widget: Widget) -> list[Query]:
+    """All that a widget asks: its one query, and those that are listed."""
+    listed = widget.config.get("queries")
+    entries = listed if isinstance(listed, list) else []
+    asked = [each.get("query") for each in entries if isinstance(each, dict)]
+    read = (as_query(raw) for raw in (widget.config.get("query"), *asked))
+    return [query for query in read if query is not None]
+
+
+def as_query(raw: object) -> Query | None:
+    """What a document calls a query; None if it is none."""
+    try:
+        return msgspec.convert(raw, Query)
+    except msgspec.ValidationError:
+        return None
+
+
 def _check_widget(path: str, widget: Widget) -> None:
     position = widget.position
     if position.x + position.w > GRID_COLUMNS:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from uuid import uuid4
 
@@ -38,6 +38,11 @@ class Dashboards:
     def __init__(self, documents: Documents, clock: Clock) -> None:
         self._documents = documents
         self._clock = clock
+        self._callbacks: list[Callable[[str], None]] = []
+
+    def on_changed(self, callback: Callable[[str], None]) -> None:
+        """Call back with the id of each dashboard that is changed or deleted here."""
+        self._callbacks.append(callback)
 
     async def seen_by(self, principal: Principal) -> list[Dashboard]:
         """All that the principal may see, the last changed first."""
@@ -104,7 +109,8 @@ class Dashboards:
             )
             await store.replace_dashboard(connection, changed, principal.name)
             await self._record(connection, by, "dashboard.update", dashboard_id)
-            return changed
+        self._tell(dashboard_id)
+        return changed
 
     async def delete(
         self,
@@ -121,6 +127,7 @@ class Dashboards:
         async with self._changing(dashboard_id, principal, versions) as (connection, _):
             await store.delete_dashboard(connection, dashboard_id)
             await self._record(connection, by, "dashboard.delete", dashboard_id)
+        self._tell(dashboard_id)
 
     async def duplicate(self, dashboard_id: str, principal: Principal, by: Caller) -> Dashboard:
         """Make a private dashboard that shows the same.
@@ -142,6 +149,10 @@ class Dashboards:
         async with self._documents.read() as connection:
             await _seen(connection, dashboard_id, principal)
             return await store.list_versions(connection, dashboard_id)
+
+    def _tell(self, dashboard_id: str) -> None:
+        for callback in self._callbacks:
+            callback(dashboard_id)
 
     @asynccontextmanager
     async def _changing(

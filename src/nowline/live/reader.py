@@ -153,7 +153,7 @@ class Reader:
     async def room(self) -> None:
         """Wait until the socket takes more."""
         wait_s = _ROOM_S
-        while self.is_full():  # noqa: ASYNC110 - a transport tells only its protocol
+        while self.is_full():
             await asyncio.sleep(wait_s)
             wait_s = min(2 * wait_s, _MOST_ROOM_S)
 

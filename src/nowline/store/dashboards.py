@@ -9,7 +9,7 @@ from sqlalchemy import delete, func, insert, or_, select, update
 
 from nowline.errors import Code, NowlineError
 from nowline.model.dashboard import Content, Dashboard, Version
-from nowline.store.tables import dashboard_versions, dashboards
+from nowline.store.tables import dashboard_shares, dashboard_versions, dashboards
 
 if TYPE_CHECKING:
     from sqlalchemy import Row
@@ -76,7 +76,9 @@ async def replace_dashboard(connection: AsyncConnection, dashboard: Dashboard, b
 
 
 async def delete_dashboard(connection: AsyncConnection, dashboard_id: str) -> None:
-    """Delete a dashboard and its versions."""
+    """Delete a dashboard, its versions and all links to it."""
+    shares = dashboard_shares.c.dashboard_id == dashboard_id
+    await connection.execute(delete(dashboard_shares).where(shares))
     versions = dashboard_versions.c.dashboard_id == dashboard_id
     await connection.execute(delete(dashboard_versions).where(versions))
     await connection.execute(delete(dashboards).where(dashboards.c.id == dashboard_id))

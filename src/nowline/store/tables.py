@@ -124,3 +124,28 @@ dashboard_versions = Table(
     Column("by", String(254), nullable=False),
     Column("content", Text, nullable=False),
 )
+
+dashboard_shares = Table(
+    "dashboard_shares",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("kind", String(8), nullable=False),
+    Column(
+        "dashboard_id",
+        String(36),
+        ForeignKey("dashboards.id", ondelete="CASCADE"),
+        nullable=False,
+        index=True,
+    ),
+    Column("label", String(100), nullable=False),
+    # Of a link; an embed's token tells by itself what it is.
+    Column("digest", String(64), unique=True),
+    Column("created_by_id", String(36), nullable=False),
+    Column("created_by", String(254), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger),
+    Column("look_back_ms", BigInteger, nullable=False),
+    # JSON.
+    Column("origins", Text, nullable=False),
+    Column("filters", Text, nullable=False),
+)

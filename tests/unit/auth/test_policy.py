@@ -18,17 +18,18 @@ COLUMNS = (
     Action.READ,
     Action.WRITE,
     Action.ADMIN,
+    Action.SHARED,
 )
 USERS: dict[Role, tuple[Code | None, ...]] = {
-    Role.VIEWER: (None, None, NOT, None, NOT, NOT),
-    Role.EDITOR: (None, None, NOT, None, None, NOT),
-    Role.ADMIN: (None, None, NOT, None, None, None),
+    Role.VIEWER: (None, None, NOT, None, NOT, NOT, NOT),
+    Role.EDITOR: (None, None, NOT, None, None, NOT, NOT),
+    Role.ADMIN: (None, None, NOT, None, None, None, NOT),
 }
 KEYS: dict[Scope, tuple[Code | None, ...]] = {
-    Scope.INGEST: (None, NOT, None, NOT, NOT, NOT),
-    Scope.READ: (None, NOT, NOT, None, NOT, NOT),
-    Scope.WRITE: (None, NOT, NOT, None, None, NOT),
-    Scope.ADMIN: (None, NOT, NOT, None, None, None),
+    Scope.INGEST: (None, NOT, None, NOT, NOT, NOT, NOT),
+    Scope.READ: (None, NOT, NOT, None, NOT, NOT, NOT),
+    Scope.WRITE: (None, NOT, NOT, None, None, NOT, NOT),
+    Scope.ADMIN: (None, NOT, NOT, None, None, None, NOT),
 }
 
 
