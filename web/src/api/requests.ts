@@ -45,8 +45,26 @@ export async function reach(path: string, init: RequestInit): Promise<Response> 
   }
 }
 
+/** Where the server is asked for what dashboards show. */
+export interface Doors {
+  ticket: string;
+  query: string;
+  socket: string;
+  stream: string;
+  poll: string;
+}
+
+const DOORS: Doors = {
+  ticket: '/api/auth/ticket',
+  query: '/api/v1/metrics/query',
+  socket: '/ws/analytics',
+  stream: '/api/dashboard/stream',
+  poll: '/api/v1/live/poll',
+};
+
 /** Requests that carry an access token, which lives in memory only. */
 export abstract class Requests {
+  readonly doors: Doors = DOORS;
   protected held: string | null = null;
 
   /** Puts another token in the place of the one that the server refused; false if there is none. */
@@ -55,8 +73,9 @@ export abstract class Requests {
   /** The server knows none of our tokens. */
   protected abstract end(): void;
 
+  /** A ticket for a stream. */
   async ticket(): Promise<string> {
-    const { ticket } = await this.post<Schemas['Ticket']>('/api/auth/ticket');
+    const { ticket } = await this.post<Schemas['Ticket']>(this.doors.ticket);
     return ticket;
   }
 
@@ -101,4 +120,17 @@ export abstract class Requests {
     if (this.held) headers.set('authorization', `Bearer ${this.held}`);
     return reach(path, { ...init, headers });
   }
+}
+
+/** Requests of somebody whose token comes and goes, as the live connection has to know. */
+export interface Caller extends Requests {
+  /** Whom the token is of; null where that is nobody in particular. */
+  readonly user: string | null;
+  readonly token: string | null;
+  /** Calls back at each new token until the returned function is called. */
+  whenToken(changed: () => void): () => void;
+  /** For others who were refused with the token `stale`: theirs may be older than ours. */
+  replace(stale: string | null): Promise<void>;
+  /** For a stream that the server closed because the token holds no more. */
+  recheck(): Promise<void>;
 }

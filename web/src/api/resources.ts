@@ -1,5 +1,6 @@
 import type { Point } from '../series/point';
 import type { Api } from './client';
+import type { Requests } from './requests';
 import type { components } from './types.gen';
 
 type Schemas = components['schemas'];
@@ -68,15 +69,19 @@ export function getTemplate(api: Api, template: string): Promise<Template> {
   return api.get<Template>(`/api/v1/templates/${id(template)}`);
 }
 
-export async function runQuery(api: Api, query: unknown, signal?: AbortSignal): Promise<Point[]> {
-  return (await api.post<{ data: Point[] }>('/api/v1/metrics/query', query, signal)).data;
+export async function runQuery(
+  api: Requests,
+  query: unknown,
+  signal?: AbortSignal,
+): Promise<Point[]> {
+  return (await api.post<{ data: Point[] }>(api.doors.query, query, signal)).data;
 }
 
 /** The answer as a table: a row for each point. */
-export async function queryCsv(api: Api, query: unknown): Promise<Blob> {
+export async function queryCsv(api: Requests, query: unknown): Promise<Blob> {
   const headers = { 'content-type': 'application/json', accept: 'text/csv' };
   const init = { method: 'POST', body: JSON.stringify(query), headers };
-  return (await api.fetch('/api/v1/metrics/query', init)).blob();
+  return (await api.fetch(api.doors.query, init)).blob();
 }
 
 export async function listKpis(api: Api): Promise<Kpi[]> {

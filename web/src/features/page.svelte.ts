@@ -1,5 +1,6 @@
 import { createContext } from 'svelte';
 
+import type { Api } from '../api/client';
 import { FrameLoop } from '../chart/frame-loop';
 import { LinkedCursor } from '../chart/linked-cursor.svelte';
 import { Tooltip } from '../chart/tooltip.svelte';
@@ -13,13 +14,16 @@ import { Palette } from '../series/palette';
 import type { Theme } from '../ui/theme.svelte';
 import type { StoredDashboard } from './dashboards/stored.svelte';
 import type { Session } from './session.svelte';
+import { Sharing } from './share/sharing.svelte';
 import type { Router } from './shell/router.svelte';
 
 /** The whole signed-in page: what panels share, and what only features use. */
 export interface App extends Page {
   session: Session;
+  api: Api;
   router: Router;
   catalogue: Catalogue;
+  sharing: Sharing;
   /** By id, the dashboards whose last changes the server does not have yet. */
   unsaved: Map<string, StoredDashboard>;
 }
@@ -43,6 +47,7 @@ export function createApp(session: Session, router: Router, theme: Theme): App {
     tooltip: new Tooltip(),
     cursor: new LinkedCursor(),
     catalogue: new Catalogue(),
+    sharing: new Sharing(),
     unsaved: new Map(),
     drill: (query, tags) => {
       void import('./explore/drill').then(({ drill }) => drill(app, query, tags));

@@ -1,4 +1,4 @@
-import type { Api } from '../api/client';
+import type { Caller } from '../api/requests';
 import type { WhenBack } from './following.svelte';
 import { Latency } from './latency';
 import type { TransportKind } from './ladder';
@@ -42,7 +42,7 @@ export class LiveClient {
 
   readonly state: LiveState = $derived.by(() => this.#summary());
 
-  readonly #api: Api;
+  readonly #api: Caller;
   readonly #forced: TransportKind | null;
   readonly #subscriptions = new Subscriptions();
   readonly #listeners = new Map<string, Listener>();
@@ -68,7 +68,7 @@ export class LiveClient {
   #leaving: ReturnType<typeof setTimeout> | undefined;
   #stops: (() => void)[] = [];
 
-  constructor(api: Api, forced: TransportKind | null) {
+  constructor(api: Caller, forced: TransportKind | null) {
     this.#api = api;
     this.#forced = forced;
   }

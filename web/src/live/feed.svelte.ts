@@ -1,4 +1,5 @@
-import { explain, type Api } from '../api/client';
+import { explain } from '../api/client';
+import type { Caller } from '../api/requests';
 import { runQuery } from '../api/resources';
 import type { Point } from '../series/point';
 import { SeriesTable, type Revision } from '../series/table';
@@ -21,7 +22,7 @@ import type { View } from './view.svelte';
 
 /** What a feed needs of the page around it. */
 export interface Sources {
-  api: Api;
+  api: Caller;
   live: LiveClient;
   view: View;
   turns: Turns;
@@ -230,7 +231,7 @@ export class Feed {
     this.glowing = [...this.glowing.filter((one) => one.until > performance.now()), ...fresh];
   }
 
-  #load(api: Api, query: Query, bucketMs: number): () => void {
+  #load(api: Caller, query: Query, bucketMs: number): () => void {
     const leave = new AbortController();
     runQuery(api, query, leave.signal).then(
       (rows) => {

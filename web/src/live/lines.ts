@@ -1,4 +1,4 @@
-import type { Api } from '../api/client';
+import type { Caller } from '../api/requests';
 import { Exchange } from './exchange';
 import ExchangeWorker from './exchange.worker?sharedworker';
 import type { TransportKind } from './ladder';
@@ -6,7 +6,7 @@ import type { Line } from './line';
 import { SharedLine, type Listening, type Shared } from './shared-line';
 
 /** A connection of this tab alone. */
-function ownLine(api: Api, forced: TransportKind | null, { told }: Listening): Line {
+function ownLine(api: Caller, forced: TransportKind | null, { told }: Listening): Line {
   const exchange = new Exchange(api, forced);
   const member = exchange.join(told);
   return {
@@ -34,7 +34,7 @@ function sharedWorker(user: string, forced: TransportKind | null): Shared | null
  * workers (not in Chrome for Android, not where storage is denied), else one for this tab.
  */
 export function openLine(
-  api: Api,
+  api: Caller,
   forced: TransportKind | null,
   shared: boolean,
   listening: Listening,

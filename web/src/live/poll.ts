@@ -3,7 +3,6 @@ import { asFrame } from './protocol';
 import type { Subscriptions } from './subscriptions';
 import { endOf, streamPath, type Receiver, type Transport } from './transport';
 
-const PATH = '/api/v1/live/poll';
 const EVERY_MS = 1000;
 
 interface Answer {
@@ -70,7 +69,7 @@ class Polling implements Transport {
     const set = this.#set;
     try {
       const path = streamPath(
-        PATH,
+        this.#api.doors.poll,
         cursor ? subscriptions.map(withoutSince) : subscriptions,
         cursor ? { cursor } : {},
       );

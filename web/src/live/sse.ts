@@ -11,7 +11,6 @@ import {
   type Transport,
 } from './transport';
 
-const PATH = '/api/dashboard/stream';
 /** Widgets come and go together: wait for all of them before the stream is opened again. */
 const SETTLE_MS = 50;
 
@@ -102,7 +101,7 @@ class EventStream implements Transport {
       this.#end({ reason: 'blocked' });
     }, OPEN_WITHIN_MS);
     try {
-      const path = streamPath(PATH, this.#subscriptions.resume());
+      const path = streamPath(this.#api.doors.stream, this.#subscriptions.resume());
       const headers = new Headers({ accept: 'text/event-stream' });
       const { positions } = this.#subscriptions;
       if (positions.sse !== null) headers.set('last-event-id', positions.sse);

@@ -42,7 +42,7 @@ class Socket implements Transport {
     }, OPEN_WITHIN_MS);
     api.ticket().then(
       (ticket) => {
-        this.#connect(ticket);
+        this.#connect(address(api.doors.socket, ticket));
       },
       (error: unknown) => {
         this.#end(endOf(error));
@@ -68,9 +68,9 @@ class Socket implements Transport {
     this.#socket?.close();
   }
 
-  #connect(ticket: string): void {
+  #connect(url: string): void {
     if (this.#over) return;
-    const socket = new WebSocket(address('/ws/analytics', ticket));
+    const socket = new WebSocket(url);
     this.#socket = socket;
     socket.onopen = () => {
       this.#opened();

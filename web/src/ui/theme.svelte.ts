@@ -3,9 +3,17 @@ export type ThemeChoice = 'system' | 'light' | 'dark';
 const STORED = 'nowline-theme';
 const CHOICES: readonly ThemeChoice[] = ['system', 'light', 'dark'];
 
+function choiceOf(text: string | null): ThemeChoice {
+  return CHOICES.find((choice) => choice === text) ?? 'system';
+}
+
+/** In a frame of another site there may be nothing that is stored. */
 function stored(): ThemeChoice {
-  const value = localStorage.getItem(STORED);
-  return CHOICES.find((choice) => choice === value) ?? 'system';
+  try {
+    return choiceOf(localStorage.getItem(STORED));
+  } catch {
+    return 'system';
+  }
 }
 
 /** The chosen theme; `version` counts what changes the colours, for what is drawn by script. */
@@ -27,8 +35,13 @@ export class Theme {
   }
 
   choose(choice: ThemeChoice): void {
-    this.choice = choice;
     localStorage.setItem(STORED, choice);
+    this.show(choice);
+  }
+
+  /** Shows a theme here and now, as an address may ask for. */
+  show(choice: ThemeChoice): void {
+    this.choice = choice;
     this.#apply();
   }
 

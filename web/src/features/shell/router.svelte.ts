@@ -5,7 +5,9 @@ export type Place =
   | { kind: 'explore' }
   | { kind: 'kpis' }
   | { kind: 'settings' }
-  | { kind: 'setup' };
+  | { kind: 'setup' }
+  /** A dashboard that is shown to whoever holds its link, or its token in a frame. */
+  | { kind: 'shared' | 'embedded'; token: string };
 
 export const ACTIVITY_TABS = ['people', 'api', 'tasks', 'events'] as const;
 export type ActivityTab = (typeof ACTIVITY_TABS)[number];
@@ -30,6 +32,8 @@ export function placeOf(path: string): Place {
   if (first === 'activity') {
     return { kind: 'activity', tab: ACTIVITY_TABS.find((tab) => tab === second) ?? 'people' };
   }
+  if (first === 's' && second) return { kind: 'shared', token: second };
+  if (first === 'embed' && second) return { kind: 'embedded', token: second };
   const plain = PLAIN.find((kind) => kind === first);
   if (plain) return { kind: plain };
   return HOME;

@@ -1,0 +1,4 @@
+/** Whether somebody is about to share what is seen. */
+export class Sharing {
+  open = $state(false);
+}
