@@ -7,8 +7,7 @@ import { openLine } from './lines';
 import type { DataFrame, ErrorFrame, Frame, Wanted } from './protocol';
 import { Subscriptions } from './subscriptions';
 
-export type LiveState =
-  'live' | 'degraded' | 'catching-up' | 'polling' | 'paused' | 'reconnecting' | 'offline';
+export type LiveState = Exclude<Phase, 'up'> | 'live' | 'degraded' | 'polling' | 'paused';
 
 /** Who reads one subscription. */
 export interface Listener {

@@ -218,6 +218,23 @@ describe.each(['own', 'shared'])('LiveClient over a connection that is %s', (kin
     expect(signedOut).toBe(1);
   });
 
+  it('comes back to a server that it asked for too much only when told to', async () => {
+    const { tab } = await openTab();
+    const seen = watch(tab);
+    await after(10);
+    browser.tick();
+    browser.drop(FakeSocket.last(), 1008);
+    const opened = FakeSocket.all.length;
+    await after(600_000);
+    expect([tab.state, tab.retryAt, FakeSocket.all.length]).toEqual(['turned-away', null, opened]);
+    tab.reconnect();
+    await after(10);
+    browser.tick();
+    expect(tab.state).toBe('live');
+    expect(seen.kinds()).toMatch(/^Su+/);
+    expect(seen.frames.at(-1)?.type).toBe('metrics_update');
+  });
+
   it('leaves no listener and no timer behind', async () => {
     const { tab } = await openTab();
     const seen = watch(tab);

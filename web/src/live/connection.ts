@@ -44,6 +44,8 @@ export class Connection {
   #connected = false;
   #caughtUp = false;
   #everConnected = false;
+  /** The server wants no more of us: only a person, or a reload, brings us back. */
+  #turnedAway = false;
   /** Leaving a transport that works for a better one is no trouble to tell of. */
   #climbing = false;
   #failedTries = 0;
@@ -113,6 +115,7 @@ export class Connection {
     this.#stopped = true;
     this.#connected = false;
     this.#everConnected = false;
+    this.#turnedAway = false;
     this.#failedTries = 0;
     clearTimeout(this.#idle);
     clearInterval(this.#pulse);
@@ -126,6 +129,7 @@ export class Connection {
   reconnect(): void {
     if (this.#connected || this.#stopped) return;
     this.#failedTries = 0;
+    this.#turnedAway = false;
     this.#connect();
   }
 
@@ -214,7 +218,16 @@ export class Connection {
 
   #ended({ reason, retryAfterMs }: End): void {
     if (reason === 'signed-out') this.#owner.signedOut();
-    this.#lost(reason === 'blocked' ? 'blocked' : 'unreachable', retryAfterMs ?? 0);
+    if (reason === 'turned-away') this.#turnAway();
+    else this.#lost(reason === 'blocked' ? 'blocked' : 'unreachable', retryAfterMs ?? 0);
+  }
+
+  #turnAway(): void {
+    if (this.#stopped) return;
+    this.#connected = false;
+    this.#turnedAway = true;
+    this.#drop();
+    this.#tell(null);
   }
 
   #lost(failure: Failure, atLeastMs: number): void {
@@ -277,6 +290,7 @@ export class Connection {
   }
 
   get #phase(): Phase {
+    if (this.#turnedAway) return 'turned-away';
     if (this.#connected) return this.#caughtUp ? 'up' : 'catching-up';
     if (!this.#stopped && Date.now() - this.#lostAt > OFFLINE_AFTER_MS) return 'offline';
     return this.#everConnected && !this.#climbing ? 'reconnecting' : 'catching-up';

@@ -132,12 +132,14 @@ export class Following {
 
   #ended(attempt: number, { reason, retryAfterMs }: End): void {
     if (attempt !== this.#attempt) return;
-    this.lost ||= this.live;
+    const isTurnedAway = reason === 'turned-away';
+    this.lost = (this.lost || this.live) && !isTurnedAway;
     this.#drop();
+    this.#isWaiting = true;
+    if (isTurnedAway) return;
     if (reason === 'signed-out') void this.#api.recheck().catch(() => undefined);
     const wait = Math.max(backoffMs(this.#failedTries, Math.random()), retryAfterMs ?? 0);
     this.#failedTries += 1;
-    this.#isWaiting = true;
     this.#timer = setTimeout(() => void this.#connect(), wait);
   }
 

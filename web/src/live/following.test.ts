@@ -98,6 +98,18 @@ describe('Following', () => {
     expect(FakeSocket.all).toHaveLength(2);
   });
 
+  it('does not come back by itself to a server that it asked for too much', async () => {
+    FakeSocket.last().tell({});
+    FakeSocket.last().end(1008);
+    await after(600_000);
+    expect([FakeSocket.all.length, following.live, following.lost]).toEqual([1, false, false]);
+    look(true);
+    look(false);
+    await after(0);
+    FakeSocket.last().tell({});
+    expect([FakeSocket.all.length, following.live]).toEqual([2, true]);
+  });
+
   it('gives up what does not exist any more', async () => {
     FakeSocket.last().tell({});
     FakeSocket.last().end(4404);

@@ -1,8 +1,11 @@
 import type { TransportKind } from './ladder';
 import type { Frame } from './protocol';
 
-/** Whether frames come: not yet, now, not any more, or not for so long that few would wait. */
-export type Phase = 'catching-up' | 'up' | 'reconnecting' | 'offline';
+/**
+ * Whether frames come: not yet, now, not any more, not for so long that few would wait, or not
+ * before somebody says so, because the server turned us away.
+ */
+export type Phase = 'catching-up' | 'up' | 'reconnecting' | 'offline' | 'turned-away';
 
 /** How the connection to the server stands. */
 export interface Status {

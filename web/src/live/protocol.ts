@@ -49,6 +49,8 @@ export type Subscribe = Wanted & { type: 'subscribe'; id: string; since?: string
 
 /** How the server may close a WebSocket, and what a client does then. */
 export const CLOSE = {
+  /** It was asked for more than it gives: to come back at once would be the same again. */
+  ASKED_TOO_MUCH: 1008,
   RESTARTING: 1012,
   OVER_CAPACITY: 1013,
   SIGNED_OUT: 4401,

@@ -2,9 +2,12 @@ import { Refused, Unreachable } from '../api/requests';
 import type { TransportKind } from './ladder';
 import type { Frame, Subscribe } from './protocol';
 
-/** Why a transport ended, and for how long the server asked us to stay away. */
+/**
+ * Why a transport ended, and for how long the server asked us to stay away: `turned-away` by a
+ * server that does not want us back before something is different here.
+ */
 export interface End {
-  reason: 'unreachable' | 'blocked' | 'signed-out';
+  reason: 'unreachable' | 'blocked' | 'signed-out' | 'turned-away';
   retryAfterMs?: number;
 }
 

@@ -16,6 +16,7 @@ export function address(path: string, ticket: string): string {
 /** Reads how the server closed a WebSocket; `worked` tells that it had said something before. */
 export function endOfClose(code: number, worked: boolean): End {
   if (code === CLOSE.SIGNED_OUT) return { reason: 'signed-out' };
+  if (code === CLOSE.ASKED_TOO_MUCH) return { reason: 'turned-away' };
   if (code === CLOSE.RESTARTING) return { reason: 'unreachable' };
   if (code === CLOSE.OVER_CAPACITY) {
     return { reason: 'unreachable', retryAfterMs: OVER_CAPACITY_MS };
