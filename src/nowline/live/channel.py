@@ -130,6 +130,15 @@ class Channel:
         """Whether an evaluation is under way."""
         return self._ticking.locked()
 
+    @property
+    def held_bytes(self) -> int:
+        """What is kept for readers that come back, and for those that come."""
+        picture = self._picture
+        is_taken = picture is not None and picture.done() and not picture.cancelled()
+        if picture is None or not is_taken or picture.exception():
+            return self._ring.bytes
+        return self._ring.bytes + len(picture.result().data)
+
     def due_ms(self) -> int | None:
         """When the next tick is due, epoch milliseconds; None while only news can make it so."""
         step = DEGRADED_MS if self._source.is_degraded else LIVE_MS

@@ -63,7 +63,7 @@ class Delivery:
 
     def tell(self, channel: Channel) -> None:
         """Tell all who watch a channel what is new there."""
-        if self._audiences.of[channel]:
+        if self._audiences.of.get(channel):
             self._channels.add(channel)
             self._start()
 

@@ -146,12 +146,16 @@ class Frame:
 
 
 class Ring:
-    """The newest frames of a channel, as far back as a reader may resume."""
+    """The newest frames of a channel, as far back as a reader may resume.
+
+    Attributes:
+        bytes: How much data they hold.
+    """
 
     def __init__(self, keep_ms: int, most_bytes: int, sequence: int) -> None:
         self._keep_ms = keep_ms
         self._most_bytes = most_bytes
-        self._bytes = 0
+        self.bytes = 0
         self._frames: deque[Frame] = deque()
         # Every frame of this channel that is not kept came at or before this.
         self._gone = sequence
@@ -161,13 +165,13 @@ class Ring:
         if self._frames:
             self._frames[-1].forget_encodings()
         self._frames.append(frame)
-        self._bytes += len(frame.data)
+        self.bytes += len(frame.data)
         oldest = frame.published_ms - self._keep_ms
         while len(self._frames) > 1 and (
-            self._frames[0].published_ms < oldest or self._bytes > self._most_bytes
+            self._frames[0].published_ms < oldest or self.bytes > self._most_bytes
         ):
             gone = self._frames.popleft()
-            self._bytes -= len(gone.data)
+            self.bytes -= len(gone.data)
             self._gone = gone.sequence
 
     def after(self, number: int, newest: int) -> list[Frame] | None:

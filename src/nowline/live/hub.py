@@ -22,6 +22,10 @@ from nowline.live.slices import Slices, serve_others
 from nowline.live.state import HubState
 
 _LONGEST_SLEEP_MS = 1_000
+# What nobody watches any more is kept for who comes back, but no more of it than this: whoever
+# asks for other things all the time would fill the memory with what is left of them.
+_MOST_IDLE = 2_000
+_MOST_IDLE_BYTES = 64 << 20
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +56,8 @@ class Hub:
         self.readers: set[Reader] = set()
         self.audiences = Audiences()
         self._channels: dict[str, Channel] = {}
+        # Above so many channels it is time to look how many of them are idle.
+        self._crowded = _MOST_IDLE
         self._tasks: set[asyncio.Task[None]] = set()
         self._ticks: set[asyncio.Task[None]] = set()
         # Channels that are due, and are evaluated one after the other.
@@ -113,6 +119,7 @@ class Hub:
             self._drop(known)
             known = None
         if known is None:
+            self._make_room()
             known = Channel(key, make(), interval_ms, self.sequence, self._clock)
             self._channels[key] = known
             self.audiences.of[known] = Audience()
@@ -122,7 +129,7 @@ class Hub:
     def subscribe(self, reader: Reader, name: str, channel: Channel) -> Subscription:
         """Watch a channel under a name; frames flow after `begin` or `replay`."""
         self.unsubscribe(reader, name)
-        subscription = Subscription(name, channel)
+        subscription = Subscription(name, self._kept(channel))
         self.audiences.watch(reader, subscription)
         self._wake.set()
         return subscription
@@ -135,13 +142,13 @@ class Hub:
 
     async def catch_up(self, channel: Channel) -> None:
         """Evaluate what happened while nobody watched; for watched channels the ticks do that."""
-        if not self.audiences.of[channel]:
+        if not self.audiences.of.get(channel):
             await self.tick(channel)
 
     async def poll(self, channel: Channel) -> None:
         """A poll is a viewer for a moment: tick the channel if it is due and nobody else does."""
         channel.used_ms = now = self._clock.now_ms()
-        if not self.audiences.of[channel] and channel.is_due(now):
+        if not self.audiences.of.get(channel) and channel.is_due(now):
             await self.tick(channel)
 
     # Ticks
@@ -290,6 +297,7 @@ class Hub:
             channel.let_go()
             if self._is_idle(channel):
                 self._drop(channel)
+        self._let_go_of_idle()
 
     def _look_after(self, reader: Reader, beat: bytes) -> None:
         now = self._loop.time()
@@ -306,17 +314,47 @@ class Hub:
 
     def _is_idle(self, channel: Channel) -> bool:
         """Whether all whom it had are gone for so long that they cannot resume."""
-        gone = self._clock.now_ms() - channel.used_ms > RESUME_MS
-        return gone and not self.audiences.of[channel] and not self._is_at_it(channel)
+        return self._clock.now_ms() - channel.used_ms > RESUME_MS and self._is_unwatched(channel)
+
+    def _is_unwatched(self, channel: Channel) -> bool:
+        return not self.audiences.of[channel] and not self._is_at_it(channel)
+
+    def _kept(self, channel: Channel) -> Channel:
+        """The channel of this key: it may have been let go of before anybody watched it."""
+        kept = self._channels.setdefault(channel.key, channel)
+        self.audiences.of.setdefault(kept, Audience())
+        return kept
+
+    def _make_room(self) -> None:
+        """Look how many channels are idle, each time that there are many more than before."""
+        if len(self._channels) >= self._crowded:
+            self._let_go_of_idle()
+            self._crowded = len(self._channels) + _MOST_IDLE // 4
+
+    def _let_go_of_idle(self) -> None:
+        """Drop the idle channels that are too many, or too much, the longest unused first.
+
+        Who comes back for one of them is told to start over.
+        """
+        idle = [channel for channel in self._channels.values() if self._is_unwatched(channel)]
+        idle.sort(key=lambda channel: channel.used_ms, reverse=True)
+        held = 0
+        for count, channel in enumerate(idle, 1):
+            held += channel.held_bytes
+            if count > _MOST_IDLE * 3 // 4 or held > _MOST_IDLE_BYTES:
+                self._drop(channel)
 
     def _drop(self, channel: Channel) -> None:
         del self._channels[channel.key], self.audiences.of[channel]
 
     def state(self) -> HubState:
         """Counters as of now."""
+        idle = [channel for channel, who in self.audiences.of.items() if not who]
         return HubState(
             readers=len(self.readers),
-            channels=sum(1 for audience in self.audiences.of.values() if audience),
+            channels=len(self.audiences.of) - len(idle),
+            idle=len(idle),
+            idle_bytes=sum(channel.held_bytes for channel in idle),
             evaluations=self.sequence.evaluations,
             frames=self.sequence.frames,
             writes=self.delivery.writes,

@@ -14,6 +14,8 @@ class HubState:
     Attributes:
         readers: Open connections.
         channels: Channels that somebody watches.
+        idle: Those that are kept for who comes back.
+        idle_bytes: What these hold.
         evaluations: How often a channel asked its source for changes.
         frames: Updates that were published.
         writes: Frames that were written to readers.
@@ -25,6 +27,8 @@ class HubState:
 
     readers: int
     channels: int
+    idle: int
+    idle_bytes: int
     evaluations: int
     frames: int
     writes: int

@@ -7,7 +7,7 @@ from nowline.model.series import MetricType, Point
 
 
 def hub(readers: int = 0) -> HubState:
-    return HubState(readers, 0, 0, 0, 0, 0, published=Delays(), written=Delays())
+    return HubState(readers, 0, 0, 0, 0, 0, 0, 0, published=Delays(), written=Delays())
 
 
 def values(points: list[Point], name: str) -> list[float]:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from nowline.errors import Code, NowlineError
+from nowline.live import hub as hub_module
 from nowline.live import slices
 from nowline.live.commands import Wanted
 from nowline.live.frames import FrameId
@@ -241,6 +242,74 @@ async def test_channels_that_nobody_can_resume_are_dropped(world: World) -> None
     world.clock.ms += 2_000
     await world.hub._keep_house()
     assert [key.split()[1] for key in world.hub._channels] == ["b"]
+
+
+async def test_only_so_many_idle_channels_are_kept_the_newest_of_them(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub_module, "_MOST_IDLE", 8)
+    world.hub = Hub(world.clock, 3)
+    world.sessions = Sessions(world.hub, world.tables)
+    await world.watch("watched")
+    mine, _ = reader(world.hub)
+    most = 0
+    for number in range(100):
+        name = f"n{number}"
+        world.clock.ms += 1
+        await world.sessions.subscribe(mine, Wanted(name, Query(name), 1000))
+        world.hub.unsubscribe(mine, name)
+        most = max(most, world.hub.state().idle)
+    assert 6 <= most <= 8
+    await world.hub._keep_house()
+    state = world.hub.state()
+    assert (state.channels, state.idle) == (1, 6)
+    kept = {key.split()[1] for key in world.hub._channels}
+    assert kept == {"watched", *(f"n{number}" for number in range(94, 100))}
+
+
+async def test_only_so_much_is_kept_of_idle_channels(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub_module, "_MOST_IDLE_BYTES", 1000)
+    for name in "ab":
+        mine, _ = await world.watch(name)
+        world.tables.named[name].put("x" * 700, 1)
+        await world.tell(2, name)
+        world.hub.leave(mine)
+        world.clock.ms += 1
+    assert world.hub.state().idle_bytes > 1400
+    await world.hub._keep_house()
+    assert [key.split()[1] for key in world.hub._channels] == ["b"]
+    assert 700 < world.hub.state().idle_bytes <= 1000
+
+
+async def test_who_comes_back_for_what_was_let_go_of_starts_over(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine, pipe = await world.watch()
+    await world.tell(1)
+    last = FrameId.parse(messages(pipe.take())[-1]["frame"])
+    world.hub.leave(mine)
+    monkeypatch.setattr(hub_module, "_MOST_IDLE", 0)
+    await world.hub._keep_house()
+    assert world.hub.state().idle == 0
+    _, again = await world.watch(since=last)
+    assert [message["type"] for message in messages(again.take())] == ["reset", "snapshot"]
+
+
+async def test_what_is_let_go_of_before_it_is_watched_is_watched_all_the_same(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine, pipe = reader(world.hub)
+    channel = world.sessions._channel(Wanted("a", Query("a"), 1000))
+    monkeypatch.setattr(hub_module, "_MOST_IDLE", 0)
+    await world.hub._keep_house()
+    await world.hub.catch_up(channel)
+    await world.hub.poll(channel)
+    subscription = world.hub.subscribe(mine, "a", channel)
+    await world.hub.begin(mine, subscription)
+    await world.tell(3)
+    assert messages(pipe.take())[-1]["data"][0]["value"] == 3
 
 
 async def test_many_readers_are_written_in_slices(monkeypatch: pytest.MonkeyPatch) -> None:
