@@ -249,9 +249,7 @@ class Telemetry(Collector):
         yield _gauge("nowline_live_connections", "Open live connections.", state.readers)
         yield _gauge("nowline_live_channels", "Channels that somebody watches.", state.channels)
         yield _gauge("nowline_live_idle_channels", "Channels kept for who comes back.", state.idle)
-        yield _gauge(
-            "nowline_live_idle_bytes", "What these channels hold.", state.idle_bytes
-        )
+        yield _gauge("nowline_live_idle_bytes", "What these channels hold.", state.idle_bytes)
         yield _counter("nowline_live_evaluations", "Evaluations of channels.", state.evaluations)
         evaluated = self._parts.kpi_updates.evaluations
         yield _counter("nowline_live_kpi_evaluations", "Evaluations of watched KPIs.", evaluated)

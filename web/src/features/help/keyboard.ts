@@ -8,6 +8,7 @@ export type Command =
   | 'zoom-in'
   | 'zoom-out'
   | 'live'
+  | 'wall'
   | 'help';
 
 const SINGLE: Record<string, Command> = {
@@ -19,6 +20,7 @@ const SINGLE: Record<string, Command> = {
   '=': 'zoom-in',
   '-': 'zoom-out',
   Escape: 'live',
+  w: 'wall',
   '?': 'help',
 };
 const AFTER_G: Record<string, Command> = { d: 'dashboards', a: 'activity' };
