@@ -374,6 +374,10 @@ def test_a_template_is_copied_to_be_changed(page: Page, server: Server) -> None:
 
 def test_versions_tell_what_changed_and_come_back(page: Page, server: Server) -> None:
     made = make(server, "Old", "A", "B")
+    content = kept(server, made)
+    content["widgets"][0]["config"]["query"]["aggregation"] = "max"
+    with server.alice() as alice:
+        alice.put(f"/api/v1/dashboards/{made}", json=content).raise_for_status()
     page.goto(f"{server.url}/d/{made}?edit=1")
     widget_named(page, "B").focus()
     page.keyboard.press("Delete")
@@ -383,6 +387,9 @@ def test_versions_tell_what_changed_and_come_back(page: Page, server: Server) ->
     versions = page.get_by_test_id("versions").get_by_role("listitem")
     expect(versions.first).to_contain_text("Removed “B”")
     expect(versions.first).to_contain_text(ADMIN_EMAIL)
+    expect(versions.nth(1)).to_contain_text("Changed “A”")
+    versions.nth(1).get_by_text("Show each change").click()
+    expect(versions.nth(1)).to_contain_text("query.aggregation: last → max")
     assert violations(page) == []
     page.get_by_role("button", name="Restore version 1").click()
     expect(widget_named(page, "B")).to_be_visible()

@@ -95,8 +95,8 @@ def test_several_take_turns_and_none_is_blank(page: Page, server: Server) -> Non
     expect(hidden).to_contain_text("3", timeout=_PATIENCE_MS)
     expect(wall.get_by_role("heading", level=1)).to_have_text("Stock", timeout=_PATIENCE_MS)
     assert f"boards={first}%2C{second}" in page.url
-    page.get_by_test_id("wall-leave").focus()
-    page.keyboard.press("Enter")
+    page.mouse.move(300, 300)
+    page.get_by_test_id("wall-leave").click()
     page.get_by_role("navigation", name="Main").wait_for()
 
 

@@ -2,13 +2,20 @@ import { describe, expect, it } from 'vitest';
 
 import { addWidget, changeWidget, removeWidget } from './commands';
 import { emptyContent, type Content } from './content';
-import { differences } from './difference';
+import { differences, shortWords } from './difference';
 
 const SIZE = { w: 6, h: 4 };
 const before = ['CPU', 'Memory', 'Disks'].reduce<Content>(
   (content, title) => addWidget(content, title, { type: 'chart', title, config: {} }, SIZE),
   emptyContent('Host'),
 );
+
+const whats = (after: Content): string[] => differences(before, after).map(({ what }) => what);
+
+function withWidget(id: string, change: object): Content {
+  const widgets = before.widgets.map((one) => (one.id === id ? { ...one, ...change } : one));
+  return { ...before, widgets };
+}
 
 describe('differences', () => {
   it('names the widgets that came, went, changed and moved', () => {
@@ -22,10 +29,29 @@ describe('differences', () => {
       ),
     };
     expect(differences(before, after)).toEqual([
-      'added “new”',
-      'removed “Memory”',
-      'changed “Cores”',
-      'moved “Disks”',
+      { what: 'added “new”', fields: [] },
+      { what: 'removed “Memory”', fields: [] },
+      { what: 'changed “Cores”', fields: ['title: CPU → Cores'] },
+      { what: 'moved “Disks”', fields: ['column 1, row 5, 6 × 4 → column 1, row 10, 6 × 4'] },
+    ]);
+  });
+
+  it('tells each field of a widget by its path', () => {
+    const config = { query: { metric_name: 'a', aggregation: 'avg' }, thresholds: [{ value: 1 }] };
+    const old = withWidget('CPU', { config });
+    const after = withWidget('CPU', {
+      type: 'metric',
+      config: {
+        query: { metric_name: 'a', aggregation: 'p95', group_by: ['host', 'core'] },
+        unit: 'x'.repeat(80),
+      },
+    });
+    expect(differences(old, after)[0]?.fields).toEqual([
+      'type: chart → metric',
+      'query.aggregation: avg → p95',
+      'query.group_by: nothing → host, core',
+      'thresholds: [{"value":1}] → nothing',
+      `unit: nothing → ${'x'.repeat(59)}…`,
     ]);
   });
 
@@ -39,15 +65,25 @@ describe('differences', () => {
       filters: { host: ['a'] },
     };
     expect(differences(before, after)).toEqual([
-      'renamed to “Machine”',
-      'changed the description',
-      'shared with all',
-      'changed the updates',
-      'changed the filters',
+      { what: 'renamed to “Machine”', fields: ['it was “Host”'] },
+      { what: 'changed the description', fields: ['nothing → Ours'] },
+      { what: 'shared with all', fields: [] },
+      { what: 'changed the updates', fields: ['nothing → 5s'] },
+      { what: 'changed the filters', fields: ['host: nothing → a'] },
     ]);
   });
 
   it('says nothing of what stayed', () => {
-    expect(differences(before, structuredClone(before))).toEqual([]);
+    expect(whats(structuredClone(before))).toEqual([]);
+  });
+});
+
+describe('shortWords', () => {
+  it('puts together what has one verb', () => {
+    const after = { ...removeWidget(removeWidget(before, 'CPU'), 'Disks'), name: 'added “x”' };
+    expect(shortWords(differences(before, after))).toEqual([
+      'renamed to “added “x””',
+      'removed “CPU”, “Disks”',
+    ]);
   });
 });

@@ -1,46 +1,120 @@
 import { same, type Content } from './content';
 import type { RawWidget } from './document';
 
-function named(widgets: readonly RawWidget[]): string {
-  return widgets.map(({ id, title }) => `“${title?.trim() ? title : id}”`).join(', ');
+/** What became of one widget, or of the dashboard itself. */
+export interface Difference {
+  /** What happened, with its object: `added “CPU”`, `renamed to “Shop”`. */
+  what: string;
+  /** Field by field, where there is more to say: `aggregation: avg → p95`. */
+  fields: string[];
 }
 
-function face({ type, title, config }: RawWidget): unknown {
-  return { type, title: title ?? null, config };
+const LONGEST = 60;
+
+function titleOf({ id, title }: RawWidget): string {
+  return `“${title?.trim() ? title : id}”`;
 }
 
-function widgetWords(before: Content, after: Content): string[] {
+function cut(text: string): string {
+  return text.length > LONGEST ? `${text.slice(0, LONGEST - 1)}…` : text;
+}
+
+/** A value as a person writes it. */
+function said(value: unknown): string {
+  if (value === undefined || value === null || value === '') return 'nothing';
+  if (Array.isArray(value) && value.every((one) => typeof one !== 'object'))
+    return cut(value.length > 0 ? value.join(', ') : 'nothing');
+  return cut(typeof value === 'string' ? value : JSON.stringify(value));
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Each field that differs, by its path: `query.aggregation: avg → p95`. */
+function fieldWords(before: unknown, after: unknown, path: string): string[] {
+  if (same(before, after)) return [];
+  if (!isRecord(before) || !isRecord(after)) return [`${path}: ${said(before)} → ${said(after)}`];
+  const names = new Set([...Object.keys(before), ...Object.keys(after)]);
+  return [...names].flatMap((name) =>
+    fieldWords(before[name], after[name], path ? `${path}.${name}` : name),
+  );
+}
+
+function placeWords({ x, y, w, h }: RawWidget['position']): string {
+  return `column ${String(x + 1)}, row ${String(y + 1)}, ${String(w)} × ${String(h)}`;
+}
+
+function changeOf(old: RawWidget, widget: RawWidget): Difference[] {
+  const fields = [
+    ...fieldWords(old.type, widget.type, 'type'),
+    ...fieldWords(old.title ?? '', widget.title ?? '', 'title'),
+    ...fieldWords(old.config, widget.config, ''),
+  ];
+  return fields.length > 0 ? [{ what: `changed ${titleOf(widget)}`, fields }] : [];
+}
+
+function moveOf(old: RawWidget, widget: RawWidget): Difference[] {
+  if (same(old.position, widget.position)) return [];
+  const fields = [`${placeWords(old.position)} → ${placeWords(widget.position)}`];
+  return [{ what: `moved ${titleOf(widget)}`, fields }];
+}
+
+function widgetDifferences(before: Content, after: Content): Difference[] {
   const was = new Map(before.widgets.map((widget) => [widget.id, widget]));
   const is = new Set(after.widgets.map(({ id }) => id));
   const kept = after.widgets.flatMap((widget) => {
     const old = was.get(widget.id);
     return old ? [{ old, widget }] : [];
   });
-  const changed = kept.filter(({ old, widget }) => !same(face(old), face(widget)));
-  const moved = kept.filter(({ old, widget }) => !same(old.position, widget.position));
-  const groups: [string, RawWidget[]][] = [
-    ['added', after.widgets.filter(({ id }) => !was.has(id))],
-    ['removed', before.widgets.filter(({ id }) => !is.has(id))],
-    ['changed', changed.map(({ widget }) => widget)],
-    ['moved', moved.map(({ widget }) => widget)],
+  const plain = (verb: string, widgets: readonly RawWidget[]): Difference[] =>
+    widgets.map((widget) => ({ what: `${verb} ${titleOf(widget)}`, fields: [] }));
+  return [
+    ...plain(
+      'added',
+      after.widgets.filter(({ id }) => !was.has(id)),
+    ),
+    ...plain(
+      'removed',
+      before.widgets.filter(({ id }) => !is.has(id)),
+    ),
+    ...kept.flatMap(({ old, widget }) => changeOf(old, widget)),
+    ...kept.flatMap(({ old, widget }) => moveOf(old, widget)),
   ];
-  return groups
-    .filter(([, widgets]) => widgets.length > 0)
-    .map(([verb, widgets]) => `${verb} ${named(widgets)}`);
 }
 
-function detailWords(before: Content, after: Content): string[] {
-  const words: string[] = [];
-  if (before.name !== after.name) words.push(`renamed to “${after.name}”`);
-  if (before.description !== after.description) words.push('changed the description');
+function detailDifferences(before: Content, after: Content): Difference[] {
+  const found: Difference[] = [];
+  if (before.name !== after.name)
+    found.push({ what: `renamed to “${after.name}”`, fields: [`it was “${before.name}”`] });
+  if (before.description !== after.description) {
+    const fields = [`${said(before.description)} → ${said(after.description)}`];
+    found.push({ what: 'changed the description', fields });
+  }
   if (before.is_public !== after.is_public)
-    words.push(after.is_public ? 'shared with all' : 'made private');
-  if (before.refresh_interval !== after.refresh_interval) words.push('changed the updates');
-  if (!same(before.filters, after.filters)) words.push('changed the filters');
-  return words;
+    found.push({ what: after.is_public ? 'shared with all' : 'made private', fields: [] });
+  if (before.refresh_interval !== after.refresh_interval) {
+    const fields = [`${said(before.refresh_interval)} → ${said(after.refresh_interval)}`];
+    found.push({ what: 'changed the updates', fields });
+  }
+  const filters = fieldWords(before.filters, after.filters, '');
+  if (filters.length > 0) found.push({ what: 'changed the filters', fields: filters });
+  return found;
 }
 
-/** In words, what a change did: `added “CPU”`, `renamed to “Shop”`; none where it did nothing. */
-export function differences(before: Content, after: Content): string[] {
-  return [...detailWords(before, after), ...widgetWords(before, after)];
+/** What a change did, one after the other; nothing where it did nothing. */
+export function differences(before: Content, after: Content): Difference[] {
+  return [...detailDifferences(before, after), ...widgetDifferences(before, after)];
+}
+
+/** The same in a few words: those with the same verb together, `added “CPU”, “Disk”`. */
+export function shortWords(found: readonly Difference[]): string[] {
+  const groups = new Map<string, string[]>();
+  for (const { what } of found) {
+    const [, verb = what, object = ''] = /^(added|removed|changed|moved) (“.*)$/s.exec(what) ?? [];
+    groups.set(verb, [...(groups.get(verb) ?? []), object]);
+  }
+  return [...groups].map(([verb, objects]) =>
+    objects.some(Boolean) ? `${verb} ${objects.join(', ')}` : verb,
+  );
 }

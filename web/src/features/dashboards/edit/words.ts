@@ -1,4 +1,4 @@
-import { differences } from '../../../dashboard/difference';
+import { differences, shortWords } from '../../../dashboard/difference';
 import type { Content } from '../../../dashboard/content';
 import type { Conflict } from '../../../dashboard/merge';
 
@@ -37,6 +37,6 @@ export function conflictWords(conflict: Conflict): ConflictWords {
 /** What a version did to the one before it, as a sentence. */
 export function versionWords(before: Content | null, after: Content): string {
   if (!before) return 'The oldest that is kept';
-  const words = differences(before, after).join('; ');
+  const words = shortWords(differences(before, after)).join('; ');
   return words === '' ? 'Nothing that is seen' : words.charAt(0).toUpperCase() + words.slice(1);
 }
