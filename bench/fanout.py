@@ -24,6 +24,8 @@ _SETTLE_S = 1.0
 _WARM_UP_S = 0.5
 # What is told later than this is taken for lost.
 _LATE_S = 2.0
+_PEERS = """The other servers are nginx with nchan (apt-get install nginx libnginx-mod-nchan), ws
+and Socket.IO (Node.js with npm, which brings them); one that is not installed is left out."""
 _KEYS = ("server", "transport", "hz")
 Row = dict[str, str | int | float]
 
@@ -81,13 +83,15 @@ def _rounded(value: float) -> float:
 
 
 def _asked() -> Plan:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, epilog=_PEERS)
     parser.add_argument("--readers", type=int, default=10_000)
     parser.add_argument("--seconds", type=int, default=20)
     parser.add_argument("--hz", default="1,5", help="messages a second, with commas (default 1,5)")
-    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument(
+        "--runs", type=int, help="how often all of it is done (default 3, 1 if quick)"
+    )
     parser.add_argument("--interval", default="live", help="of Nowline's query (default live)")
-    parser.add_argument("--quick", action="store_true", help="one run of five seconds each")
+    parser.add_argument("--quick", action="store_true", help="five seconds each")
     parser.add_argument("--dashboard", action="store_true", help="the whole product instead")
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--peers", action="store_true", help="measure other servers as well")
@@ -97,7 +101,7 @@ def _asked() -> Plan:
         asked.readers,
         5 if asked.quick else asked.seconds,
         [float(each) for each in asked.hz.split(",")],
-        1 if asked.quick else asked.runs,
+        asked.runs or (1 if asked.quick else 3),
         asked.interval,
         asked.peers,
         asked.dashboard,
@@ -105,10 +109,15 @@ def _asked() -> Plan:
 
 
 def _servers(plan: Plan) -> Sequence[AbstractContextManager[Server]]:
-    found = [peer(Limit), nowline(plan.interval)]
+    found: list[AbstractContextManager[Server]] = [peer(Limit), nowline(plan.interval)]
     if not plan.with_peers:
         return found
-    return found + [peer(each) for each in (Nchan, NodeWs, SocketIo) if each.is_installed()]
+    for each in (Nchan, NodeWs, SocketIo):
+        if each.is_installed():
+            found.append(peer(each))
+        else:
+            print(f"{each.name} is not installed: left out.", file=sys.stderr)
+    return found
 
 
 def _run(plan: Plan, client: Path) -> list[Row]:
