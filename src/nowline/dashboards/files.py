@@ -215,8 +215,11 @@ def _asked(widget: Widget, filters: Mapping[str, TagValues], window: Window) -> 
         queries = queries_of(widget)
     except msgspec.ValidationError as error:
         return f"This widget asks something that is no query: {error}"
-    bars = widget.config.get("chart") == "bar" and widget.config.get("by") != "group"
-    return [window.of(narrowed(each.query, filters), bars=bars) for each in queries]
+    kind = widget.config.get("chart", "line")
+    bars = kind == "bar" and widget.config.get("by") != "group"
+    chart = bars or kind in {"line", "area", "heatmap"}
+    is_chart = widget.type is WidgetType.CHART and chart
+    return [window.of(narrowed(each.query, filters), chart=is_chart, bars=bars) for each in queries]
 
 
 def _answered(

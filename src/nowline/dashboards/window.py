@@ -42,27 +42,30 @@ class Window:
 
     Attributes:
         timezone: An IANA name.
+        is_fixed: Whether it is one that charts with a span of their own show all the same.
     """
 
     start: int
     end: int
     timezone: str
+    is_fixed: bool = False
 
     @property
     def span_ms(self) -> int:
         """How long it is."""
         return self.end - self.start
 
-    def of(self, query: Query, *, bars: bool = False) -> Query:
+    def of(self, query: Query, *, chart: bool = False, bars: bool = False) -> Query:
         """What a widget asks, for this window: its own span of time, if it names one, to its end.
 
         Its buckets are as wide as it says, but no narrower than can be told apart.
 
         Args:
             query: What is asked.
+            chart: Whether it is shown over time.
             bars: Whether each bucket is a bar.
         """
-        own = duration_ms(query.time_range.last or "")
+        own = None if chart and self.is_fixed else duration_ms(query.time_range.last or "")
         span = self.span_ms if own is None else min(own, self.end)
         interval = _longer(query.interval, _bucket_for(span, bars=bars))
         time_range = TimeRange(start=self.end - span, end=self.end)
@@ -108,7 +111,7 @@ def window_of(
         raise invalid("from", "must be before `to`")
     if until - since > _MOST_SPAN_MS:
         raise invalid("from", "is more than ten years before `to`")
-    return Window(since, until, timezone)
+    return Window(since, until, timezone, is_fixed=start is not None)
 
 
 def _span(text: str) -> int:

@@ -157,4 +157,14 @@ def test_a_window_ends_with_the_second_that_it_is() -> None:
         NOW + 1000 - HOUR_MS, NOW + 1000, "UTC"
     )
     assert window_of("5m", None, str(NOW), "UTC", 0).span_ms == 5 * MINUTE_MS
-    assert window_of(None, "1970-01-01T00:00:01Z", "2000", "UTC", 0) == Window(1000, 2000, "UTC")
+    assert window_of(None, "1970-01-01T00:00:01Z", "2000", "UTC", 0) == Window(
+        1000, 2000, "UTC", is_fixed=True
+    )
+
+
+def test_charts_show_a_window_that_was_zoomed_to_and_numbers_their_own_span() -> None:
+    window = Window(NOW - HOUR_MS, NOW, "UTC", is_fixed=True)
+    query = Query("m", TimeRange(last="5m"))
+    assert window.of(query, chart=True).time_range == TimeRange(start=NOW - HOUR_MS, end=NOW)
+    assert window.of(query).time_range == TimeRange(start=NOW - 5 * MINUTE_MS, end=NOW)
+    assert WINDOW.of(query, chart=True).time_range == window.of(query).time_range

@@ -11,7 +11,9 @@ const NOW = 1_790_000_000_000;
 
 function view(change: object = {}): View {
   const range = RANGES.find(({ spanMs }) => spanMs === HOUR);
-  return { range, moving: true, end: null, now: () => NOW, ...change } as unknown as View;
+  const time = { kind: 'last', range };
+  const given = { range, time, spanMs: HOUR, moving: true, end: null, since: null };
+  return { ...given, now: () => NOW, ...change } as unknown as View;
 }
 
 afterEach(() => {
@@ -24,8 +26,18 @@ describe('parametersOf', () => {
     expect(params.toString()).toBe('timezone=Europe%2FRome&range=3600s');
   });
 
-  it('shows the past where the page does', () => {
-    const params = parametersOf(spanOf(view({ moving: false })), 'UTC', true);
+  it('stands still where the page does', () => {
+    const params = parametersOf(spanOf(view({ moving: false })), 'UTC', false);
+    expect(Object.fromEntries(params)).toEqual({
+      timezone: 'UTC',
+      range: '3600s',
+      to: String(NOW),
+    });
+  });
+
+  it('shows the window that the page was zoomed to', () => {
+    const time = { kind: 'window', start: NOW - HOUR, end: NOW };
+    const params = parametersOf(spanOf(view({ moving: false, time })), 'UTC', true);
     expect(Object.fromEntries(params)).toEqual({
       timezone: 'UTC',
       from: String(NOW - HOUR),
@@ -38,7 +50,8 @@ describe('parametersOf', () => {
 describe('dataOf', () => {
   it('has the points of each query under its label', async () => {
     const point = { timestamp: '2026-01-01T00:00:00Z', value: 1, tags: {} };
-    const api = { post: () => Promise.resolve({ data: [point] }) } as unknown as Api;
+    const doors = { query: '/query' };
+    const api = { doors, post: () => Promise.resolve({ data: [point] }) } as unknown as Api;
     const queries = ['a', 'b'].map((name) => ({ label: name, query: { metric_name: name } }));
     const config = { ...PLAIN_CONFIG, queries };
     const widget = { id: 'w', type: 'chart', title: 'Both', config } as unknown as Widget;
@@ -51,6 +64,9 @@ describe('dataOf', () => {
       ['a', [point]],
       ['b', [point]],
     ]);
-    expect(file.queries[0]?.query).toMatchObject({ metric_name: 'a', time_range: { last: '60m' } });
+    expect(file.queries[0]?.query).toMatchObject({
+      metric_name: 'a',
+      time_range: { last: '3600s' },
+    });
   });
 });

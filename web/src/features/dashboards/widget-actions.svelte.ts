@@ -3,7 +3,7 @@ import { queryCsv } from '../../api/resources';
 import { duplicateWidget, newWidgetId, removeWidget } from '../../dashboard/commands';
 import { askedOnce } from '../../live/feed.svelte';
 import type { Widget } from '../../panels/widget';
-import { asks } from '../../panels/widget';
+import { askingOf, asks } from '../../panels/widget';
 import { download, fileName } from '../../ui/download';
 import type { MenuItem } from '../../ui/Menu.svelte';
 import { exploreAddress, questionOf } from '../explore/question';
@@ -109,10 +109,13 @@ export class WidgetActions {
     }
   }
 
-  async #data({ title, config }: Widget): Promise<void> {
+  async #data(widget: Widget): Promise<void> {
+    const { title, config } = widget;
     const several = config.queries.length > 1;
-    for (const { query, label } of config.queries) {
-      const rows = await queryCsv(this.#app.api, askedOnce(query, this.#app.view));
+    for (const labelled of config.queries) {
+      const { query, label } = labelled;
+      const asked = askedOnce(query, this.#app.view, askingOf(widget, labelled));
+      const rows = await queryCsv(this.#app.api, asked);
       download(rows, fileName(several ? `${title} ${label}` : title, 'csv'));
     }
   }
