@@ -253,3 +253,93 @@ def test_a_widget_opens_in_explore(page: Page) -> None:
     page.get_by_role("menuitem", name="Open in Explore").click()
     expect(page).to_have_url(re.compile(r"metric=shop\.sales&aggregation=avg&by=region&range=1h"))
     expect(page.get_by_role("article", name="shop.sales")).to_be_visible()
+
+
+def test_any_window_in_any_zone(page: Page) -> None:
+    page.get_by_test_id("time").click()
+    start, until = page.get_by_test_id("time-from"), page.get_by_test_id("time-to")
+    expect(page.get_by_role("button", name="Last 5 minutes")).to_be_focused()
+    early = start.input_value()
+    start.fill(until.input_value())
+    page.get_by_test_id("time-apply").click()
+    expect(page.get_by_role("alert")).to_contain_text("at least 10 seconds")
+    start.fill(early)
+    page.keyboard.press("Enter")
+    label = page.get_by_test_id("time-label")
+    expect(label).to_contain_text(early[11:])
+    told = window(page)
+
+    page.get_by_test_id("time").click()
+    page.get_by_test_id("time-zone").fill("utc")
+    page.get_by_test_id("time-zone").press("Enter")
+    expect(page).to_have_url(re.compile("tz=UTC"))
+    hour = (int(early[11:13]) - 9) % 24
+    expect(label).to_contain_text(f"{hour:02}{early[13:]}")
+    assert violations(page) == []
+    page.reload()
+    expect(label).to_contain_text(f"{hour:02}{early[13:]}")
+    assert window(page)[0] == pytest.approx(told[0], abs=1)
+
+
+def test_compares_with_an_earlier_time(page: Page) -> None:
+    page.get_by_test_id("time").click()
+    page.get_by_test_id("compare").select_option("previous")
+    page.keyboard.press("Escape")
+    sales = widget(page, "sales")
+    expect(sales.get_by_role("listitem").filter(has_text="eu")).to_contain_text("+0.0%")
+    sales.get_by_role("button", name="Sales as a table").click()
+    head = sales.get_by_role("columnheader", name="eu, the span before")
+    expect(head).to_be_visible()
+    page.reload()
+    expect(sales.get_by_role("listitem").filter(has_text="eu")).to_contain_text("+0.0%")
+    assert violations(page) == []
+
+
+def test_a_pause_holds_all_and_catches_up(page: Page, server: Server) -> None:
+    room = widget(page, "room")
+    page.keyboard.press("Space")
+    expect(state(page)).to_have_attribute("data-state", "paused")
+    before = room.get_attribute("data-newest")
+    at = now_ms() - _SECOND_MS
+    ingest(server, [{"name": "room.temperature", "value": 21, "time": at}])
+    page.get_by_test_id("pause").click()
+    expect(state(page)).to_have_attribute("data-state", "live")
+    expect(room).not_to_have_attribute("data-newest", before or "")
+
+
+def test_filters_for_who_looks_and_for_all(page: Page, server: Server, dashboard: str) -> None:
+    asked = dashboard.rpartition("/")[2]
+    page.get_by_test_id("filter-add").click()
+    page.get_by_role("dialog", name="Add a filter").get_by_role("button", name="region").click()
+    page.get_by_test_id("filter-open").click()
+    values = page.get_by_role("dialog", name="Filter by region")
+    values.get_by_role("searchbox").fill("u")
+    values.get_by_role("checkbox", name="eu").check()
+    values.get_by_role("checkbox", name="us").check()
+    expect(names(widget(page, "sales"))).to_have_text(["eu", "us"])
+    page.keyboard.press("Escape")
+    expect(page.get_by_test_id("filter-chip")).to_contain_text("eu or us")
+    assert violations(page) == []
+    # The temperature has no region, and stays.
+    shows(widget(page, "room"))
+    expect(page).to_have_url(re.compile("f.region=eu&f.region=us"))
+    page.reload()
+    expect(names(widget(page, "sales"))).to_have_text(["eu", "us"])
+
+    def kept() -> object:
+        with server.alice() as client:
+            return client.get(f"/api/v1/dashboards/{asked}").json().get("filters")
+
+    assert not kept()
+    with page.expect_response(lambda answer: answer.request.method == "PUT"):
+        page.get_by_test_id("filter-save").click()
+    assert kept() == {"region": ["eu", "us"]}
+    expect(page).not_to_have_url(re.compile("f.region"))
+    page.get_by_role("button", name="Remove the filter by region").click()
+    expect(names(widget(page, "sales"))).to_have_text(["asia", "eu", "us"])
+    page.get_by_test_id("filter-reset").click()
+    expect(names(widget(page, "sales"))).to_have_text(["eu", "us"])
+    with server.alice() as client:
+        told = client.get(f"/api/v1/dashboards/{asked}").json()
+        fields = ("name", "widgets")
+        client.put(f"/api/v1/dashboards/{asked}", json={name: told[name] for name in fields})

@@ -77,6 +77,16 @@ export async function runQuery(
   return (await api.post<{ data: Point[] }>(api.doors.query, query, signal)).data;
 }
 
+/** The points of the range that a query is compared with, at the times that they belong beside. */
+export async function runComparison(
+  api: Api,
+  query: unknown,
+  signal: AbortSignal,
+): Promise<Point[]> {
+  const answer = await api.post<{ compare?: Point[] }>('/api/v1/metrics/query', query, signal);
+  return answer.compare ?? [];
+}
+
 /** The answer as a table: a row for each point. */
 export async function queryCsv(api: Requests, query: unknown): Promise<Blob> {
   const headers = { 'content-type': 'application/json', accept: 'text/csv' };

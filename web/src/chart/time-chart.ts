@@ -17,6 +17,8 @@ export interface SeriesStyle {
   label: string;
   slot: number;
   hidden: boolean;
+  /** It is of an earlier time: drawn beside the others, as a dashed line. */
+  isEarlier?: boolean;
 }
 
 export interface ChartOptions {
@@ -49,6 +51,8 @@ export interface GlowAt {
 
 const AXIS_FONT = '12px system-ui, sans-serif';
 const AREA_ALPHA = 0.08;
+const EARLIER_ALPHA = 0.65;
+const EARLIER_DASH = [4, 4];
 /** Layers of a stack are told apart by their colour, not by a line alone. */
 const LAYER_ALPHA = 0.55;
 /** Room that a threshold's label needs above its line. */
@@ -74,6 +78,25 @@ const NARROWEST_AXIS = 40;
 function axisWidth(labels: readonly string[] | null): number {
   const longest = Math.max(0, ...(labels ?? []).map((label) => label.length));
   return Math.max(NARROWEST_AXIS, AXIS_GAP + longest * CHARACTER_WIDTH);
+}
+
+/** The series that stand on or beside one another. */
+function standing(series: readonly SeriesStyle[]): number[] {
+  return series.flatMap(({ hidden, isEarlier }, i) => (hidden || isEarlier ? [] : [i]));
+}
+
+/** A dashed line; beside bars one with their outline. */
+function earlierOf(label: string, hidden: boolean, stroke: string, mark: Mark): uPlot.Series {
+  const steps = mark === 'bar' ? uPlot.paths.stepped?.({ align: 1 }) : undefined;
+  return {
+    label,
+    show: !hidden,
+    stroke: translucent(stroke, EARLIER_ALPHA),
+    width: 1.5,
+    dash: EARLIER_DASH,
+    points: { show: false },
+    ...(steps ? { paths: steps } : {}),
+  };
 }
 
 type Columns = (number | null | undefined)[][];
@@ -103,8 +126,12 @@ export class TimeChart {
     const values = columns.map((column) => column.values);
     this.#columns = columns;
     this.#lonely = columns.map((column) => column.lonely);
-    this.#layers = stacked ? stack(values, (column) => series[column]?.hidden ?? false) : [];
-    const drawn = stacked ? this.#layers.map(({ top }) => top) : values;
+    const isApart = (column: number): boolean =>
+      series[column]?.hidden === true || series[column]?.isEarlier === true;
+    this.#layers = stacked ? stack(values, isApart) : [];
+    const drawn = values.map((own, i) =>
+      stacked && !series[i]?.isEarlier ? (this.#layers[i]?.top ?? own) : own,
+    );
     const data: Columns = [times, ...drawn];
     this.#plot.setData(data as uPlot.AlignedData, false);
     this.#drawnEnd = 0;
@@ -287,7 +314,7 @@ export class TimeChart {
   #bands(): uPlot.Band[] {
     const { series, stacked, mark, colours } = this.#options;
     if (!stacked || mark === 'bar') return [];
-    const shown = series.flatMap(({ hidden }, i) => (hidden ? [] : [i]));
+    const shown = standing(series);
     return shown.slice(1).map((upper, i) => ({
       series: [upper + 1, (shown[i] ?? 0) + 1],
       fill: translucent(colours.series[series[upper]?.slot ?? 0] ?? '', LAYER_ALPHA),
@@ -302,7 +329,7 @@ export class TimeChart {
 
   #barsOf(index: number): uPlot.Series.PathBuilder {
     const { stacked, bucketMs, series } = this.#options;
-    const shown = series.flatMap(({ hidden }, i) => (hidden ? [] : [i]));
+    const shown = standing(series);
     return barPaths({
       bucketMs,
       place: stacked ? 0 : Math.max(0, shown.indexOf(index)),
@@ -311,9 +338,10 @@ export class TimeChart {
     });
   }
 
-  #seriesOf({ slot, hidden, label }: SeriesStyle, index: number): uPlot.Series {
+  #seriesOf({ slot, hidden, label, isEarlier }: SeriesStyle, index: number): uPlot.Series {
     const { mark, colours } = this.#options;
     const stroke = colours.series[slot] ?? colours.text;
+    if (isEarlier) return earlierOf(label, hidden, stroke, mark);
     const bar = mark === 'bar';
     return {
       label,

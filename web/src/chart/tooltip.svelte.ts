@@ -3,6 +3,8 @@ export interface TooltipRow {
   text: string;
   value: number;
   slot: number;
+  /** How it differs from an earlier time: "+12%". */
+  change?: string;
   /** Goes to what the row is about. */
   open?: () => void;
 }

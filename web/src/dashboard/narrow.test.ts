@@ -36,6 +36,13 @@ describe('narrow', () => {
     expect(filtersOf(narrowed)).toEqual({ region: left });
   });
 
+  it('passes over metrics that do not have the tag, but not over those that nobody knows', () => {
+    const filters = { region: ['eu'] };
+    expect(filtersOf(narrow([widget()], filters, () => ['shop']))).toEqual({});
+    expect(filtersOf(narrow([widget()], filters, () => ['region']))).toEqual(filters);
+    expect(filtersOf(narrow([widget()], filters, () => null))).toEqual(filters);
+  });
+
   it('leaves the widgets as they are where nothing is chosen', () => {
     const widgets = [widget()];
     expect(narrow(widgets, { region: [] })).toBe(widgets);

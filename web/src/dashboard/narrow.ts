@@ -9,20 +9,35 @@ function both(own: string | string[] | undefined, values: readonly string[]): st
   return allowed.filter((value) => values.includes(value));
 }
 
-function narrowQuery(query: Query, filters: Filters): Query {
+/** The tags of a metric; null of one that is not known. */
+export type TagsOf = (metric: string) => readonly string[] | null;
+
+function narrowQuery(query: Query, filters: Filters, tagsOf: TagsOf): Query {
   const narrowed = { ...query.filters };
-  for (const [tag, values] of Object.entries(filters)) narrowed[tag] = both(narrowed[tag], values);
+  const known = tagsOf(query.metric_name);
+  for (const [tag, values] of Object.entries(filters)) {
+    if (known?.includes(tag) ?? true) narrowed[tag] = both(narrowed[tag], values);
+  }
   return { ...query, filters: narrowed };
 }
 
-/** The widgets with every query narrowed to a dashboard's filters; a tag without values is free. */
-export function narrow(widgets: readonly Widget[], filters: Filters): readonly Widget[] {
+const UNKNOWN: TagsOf = () => null;
+
+/**
+ * The widgets with every query narrowed to a dashboard's filters; a tag without values is free, and
+ * a metric that does not have a tag is not narrowed by it.
+ */
+export function narrow(
+  widgets: readonly Widget[],
+  filters: Filters,
+  tagsOf: TagsOf = UNKNOWN,
+): readonly Widget[] {
   const asked = Object.entries(filters).filter(([, values]) => values.length > 0);
   if (asked.length === 0) return widgets;
   const chosen = Object.fromEntries(asked);
   return widgets.map((widget) => {
     const queries = widget.config.queries.map(({ query, label }) => ({
-      query: narrowQuery(query, chosen),
+      query: narrowQuery(query, chosen, tagsOf),
       label,
     }));
     return { ...widget, config: { ...widget.config, queries } };

@@ -14,6 +14,7 @@ import {
   RANGES,
   type Range,
 } from '../series/window';
+import type { Earlier } from './earlier.svelte';
 import type { LiveClient } from './client.svelte';
 import { Latency } from './latency';
 import { isPoint, type DataFrame, type Query } from './protocol';
@@ -43,9 +44,19 @@ export interface Asking {
   zooms: boolean;
   /** Whether points may be left out as long as the shape stays. */
   thins: boolean;
+  /** What it is compared with, such as `1d`; null for what the page is. */
+  compare: string | null;
+  /** Whether it shows a comparison. */
+  compares: boolean;
 }
 
-export const PLAINLY: Asking = { refresh: null, zooms: false, thins: false };
+export const PLAINLY: Asking = {
+  refresh: null,
+  zooms: false,
+  thins: false,
+  compare: null,
+  compares: false,
+};
 
 /** What a query is asked for at a moment. */
 interface Plan {
@@ -130,6 +141,8 @@ function inOrder(points: readonly Point[]): Point[] {
 /** The data of one query, kept up to date over the live connection or loaded from the past. */
 export class Feed {
   readonly table = new SeriesTable();
+  /** The same a while before; null where nothing is compared. */
+  earlier = $state.raw<Earlier | null>(null);
   /** Counts changes of the table. */
   version = $state(0);
   loaded = $state(false);
@@ -156,6 +169,26 @@ export class Feed {
   get spanMs(): number {
     if (this.#since === null || !this.#view) return this.#spanMs;
     return Math.max(SHORTEST_MS, this.#view.tick - this.#since);
+  }
+
+  /** Keeps what the query is compared with as the page's view says until the returned function is called. */
+  compare(sources: Sources, query: Query, asking: Asking): () => void {
+    const back = asking.compares ? (asking.compare ?? sources.view.compare) : null;
+    if (back === null) return () => undefined;
+    const plan = planFor(query, sources.view, { ...asking, thins: false });
+    const { spanMs } = plan.since === null ? plan.range : sources.view;
+    let stop: (() => void) | null = null;
+    let wanted = true;
+    void import('./earlier.svelte').then(({ Earlier }) => {
+      if (!wanted) return;
+      this.earlier = new Earlier();
+      stop = this.earlier.follow(sources, plan.query, spanMs, back);
+    });
+    return () => {
+      wanted = false;
+      stop?.();
+      this.earlier = null;
+    };
   }
 
   /** Follows `query` as the page's view says until the returned function is called. */

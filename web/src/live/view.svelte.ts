@@ -14,6 +14,8 @@ export class View {
   refresh = $state<Refresh>('live');
   /** The clocks that times are told by. */
   zone = $state.raw<Zone>(zoneOf(null));
+  /** What all that can be compared is compared with, such as `1d`. */
+  compare = $state<string | null>(null);
   /** Ticks once a second while the page is live, for texts that tell an age. */
   tick = $state(Date.now());
 

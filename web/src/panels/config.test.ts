@@ -32,6 +32,9 @@ describe('readConfig', () => {
       good: 'maybe',
       text: ['no'],
       event_types: 'USER_LOGIN',
+      time_range: { last: 'long' },
+      refresh_interval: '2s',
+      compare: 'never',
     };
     expect(readWild(wild)).toEqual({
       ...PLAIN_CONFIG,
@@ -43,6 +46,14 @@ describe('readConfig', () => {
   it('reads thresholds in full', () => {
     const said = { value: 0.5, of: 'baseline', when: 'below', label: 'half', tone: 'bad' };
     expect(readWild({ thresholds: [said] }).thresholds).toEqual([said]);
+  });
+
+  it('looks back, is refreshed and compared as the widget says', () => {
+    const own = { ...query, time_range: { last: '1h' } };
+    const said = { time_range: { last: '7d' }, refresh_interval: '5s', compare: '1d' };
+    const config = readWild({ queries: [{ query }, { query: own }], ...said });
+    expect(config.queries.map((one) => one.query.time_range?.last)).toEqual(['7d', '1h']);
+    expect([config.last, config.refresh, config.compare]).toEqual(['7d', '5s', '1d']);
   });
 
   it('keeps to as many decimals as can be written', () => {

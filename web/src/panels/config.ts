@@ -1,4 +1,5 @@
 import type { Query } from '../live/protocol';
+import { REFRESHES } from '../live/view.svelte';
 import { TONES, type Threshold } from '../series/threshold';
 import { perSecond, UNITS, unitOf, type Unit } from '../series/unit';
 import { durationMs } from '../series/window';
@@ -45,6 +46,9 @@ export interface RawConfig {
   good?: string;
   text?: string;
   event_types?: string[];
+  time_range?: { last?: string };
+  refresh_interval?: string;
+  compare?: string;
 }
 
 const SHARE_QUERIES = 2;
@@ -76,11 +80,32 @@ function isQuery(value: unknown): value is Query {
   return typeof value === 'object' && value !== null && 'metric_name' in value;
 }
 
+/** The span that a widget says it looks back over; null if it says none. */
+function lastOf({ time_range }: { time_range?: unknown }): string | null {
+  const [{ last } = {}] = records([time_range]);
+  return durationMs(text(last)) === null ? null : text(last);
+}
+
+/** The queries; one without a span of its own looks back as far as its widget says. */
 function queriesOf(raw: RawConfig, title: string): LabelledQuery[] {
   const listed = raw.queries === undefined ? [{ query: raw.query }] : records(raw.queries);
-  return listed.flatMap((one: { query?: unknown; label?: unknown }) =>
-    isQuery(one.query) ? [{ query: one.query, label: text(one.label) || title }] : [],
-  );
+  const last = lastOf(raw);
+  return listed.flatMap((one: { query?: unknown; label?: unknown }) => {
+    if (!isQuery(one.query)) return [];
+    const isOwn = last === null || one.query.time_range !== undefined;
+    const query = isOwn ? one.query : { ...one.query, time_range: { last } };
+    return [{ query, label: text(one.label) || title }];
+  });
+}
+
+/** What goes before the page's own. */
+function overridesOf(raw: RawConfig): Pick<WidgetConfig, 'last' | 'refresh' | 'compare'> {
+  const isBack = raw.compare === 'previous' || durationMs(text(raw.compare)) !== null;
+  return {
+    last: lastOf(raw),
+    refresh: oneOf(REFRESHES, raw.refresh_interval) ?? null,
+    compare: isBack ? text(raw.compare) : null,
+  };
 }
 
 function unitFor(raw: RawConfig, queries: readonly LabelledQuery[]): Unit {
@@ -138,6 +163,7 @@ export function readConfig(raw: RawConfig, type: WidgetType, title: string): Wid
   return {
     ...scaleOf(raw),
     ...numberOf(raw, type),
+    ...overridesOf(raw),
     queries,
     subtitle: text(raw.subtitle),
     unit: unitFor(raw, queries),

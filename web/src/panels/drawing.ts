@@ -25,6 +25,9 @@ export interface Drawing {
   series: DrawnSeries[];
 }
 
+/** What is drawn of a feed. */
+type Source = Pick<Feed, 'table' | 'bucketMs'>;
+
 interface Layer {
   query: LabelledQuery;
   table: SeriesTable;
@@ -32,7 +35,7 @@ interface Layer {
 }
 
 /** One layer for each query, or the share that the first one's counts are of the second's. */
-function layersOf(config: WidgetConfig, feeds: readonly Feed[]): Layer[] {
+function layersOf(config: WidgetConfig, feeds: readonly Source[]): Layer[] {
   const layers = config.queries.flatMap((query, i) => {
     const feed = feeds[i];
     return feed ? [{ query, table: feed.table, bucketMs: feed.bucketMs }] : [];
@@ -83,7 +86,7 @@ function shapeOf(
 }
 
 /** The columns of several shapes over the times of all of them. */
-function joined(shapes: readonly Shape[]): Shape {
+export function joined(shapes: readonly Shape[]): Shape {
   const [only] = shapes;
   if (only && shapes.length === 1) return only;
   const times = [...new Set(shapes.flatMap((one) => one.times))].sort((a, b) => a - b);
@@ -119,7 +122,7 @@ function stylesOf(
 /** Puts the data of a widget's feeds together as one drawing, series in the order of their names. */
 export function draw(
   config: WidgetConfig,
-  feeds: readonly Feed[],
+  feeds: readonly Source[],
   palette: Palette,
   hidden: Pick<ReadonlySet<string>, 'has'>,
   now: number,

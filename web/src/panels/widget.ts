@@ -55,6 +55,12 @@ export interface WidgetConfig {
   text: string;
   /** The event types of a feed; all if there are none. */
   eventTypes: string[];
+  /** The span of its own, such as `7d`; null for that of the page. */
+  last: string | null;
+  /** How often it is refreshed at most; null for as often as the page. */
+  refresh: string | null;
+  /** What it is compared with, such as `1d`; null for what the page is. */
+  compare: string | null;
 }
 
 export const WIDGET_TYPES = ['chart', 'metric', 'table', 'feed', 'text'] as const;
@@ -93,10 +99,19 @@ function isShape({ config }: Widget, { query }: LabelledQuery): boolean {
   return isLine && isPlain && OF_VALUES.includes(query.aggregation);
 }
 
+/** Whether an earlier time can stand beside it: lines, areas, bars over time, and numbers. */
+export function isCompared(widget: Widget): boolean {
+  const { type, config } = widget;
+  const isLine = isOverTime(widget) && config.chart !== 'heatmap' && config.rollingMs === null;
+  return (isLine || type === 'metric') && !config.share;
+}
+
 /** How a query of a widget is asked. */
 export function askingOf(widget: Widget, labelled: LabelledQuery): Asking {
   const zooms = isOverTime(widget);
-  return { refresh: null, zooms, thins: zooms && isShape(widget, labelled) };
+  const { refresh, compare } = widget.config;
+  const thins = zooms && isShape(widget, labelled);
+  return { refresh, zooms, thins, compare, compares: isCompared(widget) };
 }
 
 export const CARD_OVER_MS = 60_000;
@@ -123,4 +138,7 @@ export const PLAIN_CONFIG: WidgetConfig = {
   good: null,
   text: '',
   eventTypes: [],
+  last: null,
+  refresh: null,
+  compare: null,
 };

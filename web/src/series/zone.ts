@@ -77,3 +77,24 @@ export function zoneOf(name: string | null): Zone {
     return new Zone(ownZone());
   }
 }
+
+const KEPT = 'nowline.zone';
+
+/** The zone that was chosen in this browser; null for its own. */
+export function keptZone(): string | null {
+  try {
+    return localStorage.getItem(KEPT);
+  } catch {
+    return null;
+  }
+}
+
+/** Keeps the choice of a zone for the next visit. */
+export function keepZone(name: string): void {
+  try {
+    if (name === ownZone()) localStorage.removeItem(KEPT);
+    else localStorage.setItem(KEPT, name);
+  } catch {
+    // Without storage it holds until the page is left.
+  }
+}

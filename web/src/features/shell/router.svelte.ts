@@ -46,7 +46,7 @@ export function isStored(id: string): boolean {
   return UUID.test(id);
 }
 
-const KEPT = ['transport', 'range', 'from', 'to'];
+const KEPT = ['transport', 'range', 'from', 'to', 'tz', 'compare'];
 
 /** The address bar, as state. */
 export class Router {
