@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -15,11 +16,12 @@ import pytest
 import yaml
 
 from asking import accept, counted, fields
+from polling import eventually
 from running import INGEST_KEY, Server
 
 PASSWORD = "a long enough password"
 DASHBOARDS = "/api/v1/dashboards"
-CHART = {
+CHART: dict[str, Any] = {
     "id": "w1",
     "type": "chart",
     "title": "Requests",
@@ -249,6 +251,29 @@ def test_data_is_exported_as_csv(people: dict[str, httpx.Client]) -> None:
     ]
 
 
+def own(**config: object) -> dict[str, Any]:
+    """A dashboard whose widget has settings that go before the dashboard's."""
+    return new(widgets=[CHART | {"config": CHART["config"] | config}])
+
+
+def test_a_widget_may_look_back_on_its_own(people: dict[str, httpx.Client]) -> None:
+    edith, name = people["edith"], f"own.{uuid.uuid4().hex}"
+    old = int(time.time() * 1000) - 2 * 86_400_000
+    accept(people["program"], {"name": name, "value": 2, "time": old})
+    accept(people["program"], {"name": name, "value": 1})
+    query = {"metric_name": name, "aggregation": "sum", "interval": "1d"}
+    settings = {"time_range": {"last": "7d"}, "refresh_interval": "30s", "compare": "previous"}
+    made = create(edith, **own(query=query, **settings))
+    assert made.json()["widgets"][0]["config"] == CHART["config"] | {"query": query} | settings
+
+    def values() -> list[str]:
+        told = edith.get(path(made) + "/export", params={"format": "csv"}).text
+        return [row[2] for row in csv.reader(io.StringIO(told))][1:]
+
+    eventually(lambda: values() == ["2.0", "1.0"])
+    assert values() == ["2.0", "1.0"]
+
+
 BAD = {
     "no name": (new(name=""), "name"),
     "a blank name": (new(name=" "), "name"),
@@ -274,6 +299,15 @@ BAD = {
         new(widgets=[CHART | {"config": {"query": 5}}]),
         "widgets[0].config.query",
     ),
+    "a span that is none": (own(time_range="7d"), "widgets[0].config.time_range"),
+    "a span with an end": (
+        own(time_range={"last": "1h", "end": 5}),
+        "widgets[0].config.time_range",
+    ),
+    "a long span": (own(time_range={"last": "ever"}), "widgets[0].config.time_range.last"),
+    "a refresh of its own": (own(refresh_interval="2s"), "widgets[0].config.refresh_interval"),
+    "a list of refreshes": (own(refresh_interval=["1s"]), "widgets[0].config.refresh_interval"),
+    "a comparison": (own(compare="last year"), "widgets[0].config.compare"),
     "a text": (new(widgets=[TEXT | {"config": {}}]), "widgets[0].config.text"),
     "filters": (new(filters={"a": "b"}), "filters[...]"),
     "another id": (new(id="other"), "id"),

@@ -343,3 +343,25 @@ def test_filters_for_who_looks_and_for_all(page: Page, server: Server, dashboard
         told = client.get(f"/api/v1/dashboards/{asked}").json()
         fields = ("name", "widgets")
         client.put(f"/api/v1/dashboards/{asked}", json={name: told[name] for name in fields})
+
+
+def test_a_widget_keeps_a_span_and_a_comparison_of_its_own(
+    page: Page, server: Server, dashboard: str
+) -> None:
+    page.goto(f"{server.url}{dashboard}?edit=1&configure=room&range=1h")
+    page.get_by_test_id("widget-range").select_option("6h")
+    page.get_by_test_id("widget-refresh").select_option("5s")
+    page.get_by_test_id("widget-compare").select_option("previous")
+    page.get_by_test_id("widget-save").click()
+    expect(page.get_by_test_id("save-state")).to_have_attribute("data-state", "saved")
+    page.keyboard.press("e")
+    room = widget(page, "room")
+    expect(room.get_by_test_id("own-range")).to_have_text("last 6h")
+    expect(room.get_by_role("img")).to_have_attribute("aria-label", re.compile("of 6 h"))
+    drag(page, widget(page, "sales"), 0.25, 0.5)
+    expect(room.get_by_role("img")).to_have_attribute("aria-label", re.compile("of 1[45] min"))
+    with server.alice() as client:
+        told = client.get(f"/api/v1{dashboard.replace('/d/', '/dashboards/')}").json()
+    config = next(one["config"] for one in told["widgets"] if one["id"] == "room")
+    own = {name: config[name] for name in ("time_range", "refresh_interval", "compare")}
+    assert own == {"time_range": {"last": "6h"}, "refresh_interval": "5s", "compare": "previous"}

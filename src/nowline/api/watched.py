@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from nowline.api.dashboard_templates import Templates
-from nowline.dashboards.content import query_of
+from nowline.dashboards.content import query_of, refresh_of
 from nowline.dashboards.service import Dashboards
 from nowline.live.commands import INTERVALS_MS, Wanted
 from nowline.model.dashboard import Widget
@@ -49,12 +49,17 @@ class Watched:
 def _wanted(
     widgets: Iterable[Widget], every_ms: int, filters: Mapping[str, list[str]] | None = None
 ) -> list[Wanted]:
-    queries = ((widget.id, query_of(widget)) for widget in widgets)
+    asked = ((widget, query_of(widget)) for widget in widgets)
     return [
-        Wanted(name, _narrowed(query, filters or {}), every_ms)
-        for name, query in queries
+        Wanted(widget.id, _narrowed(query, filters or {}), _every_ms(widget, every_ms))
+        for widget, query in asked
         if query is not None
     ]
+
+
+def _every_ms(widget: Widget, usual_ms: int) -> int:
+    own = refresh_of(widget)
+    return usual_ms if own is None else INTERVALS_MS[own]
 
 
 def _narrowed(query: Query, filters: Mapping[str, list[str]]) -> Query:

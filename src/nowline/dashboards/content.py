@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from nowline.errors import NowlineError, invalid
 from nowline.model.dashboard import GRID_COLUMNS, Content, Widget, WidgetType
-from nowline.model.query import Query
+from nowline.model.query import Query, TimeRange, duration_ms
 
 REFRESH_INTERVALS = ("live", "1s", "5s", "30s", "1m", "1h", "1d")
+PREVIOUS = "previous"
+"""The comparison with the span before."""
 _ASKING = frozenset({WidgetType.CHART, WidgetType.METRIC, WidgetType.TABLE})
 
 
@@ -18,9 +22,7 @@ def check(content: Content) -> None:
     Raises:
         NowlineError: INVALID with the field at fault.
     """
-    interval = content.refresh_interval
-    if interval is not None and interval not in REFRESH_INTERVALS:
-        raise invalid("refresh_interval", f"is not one of {', '.join(REFRESH_INTERVALS)}")
+    _check_refresh("refresh_interval", content.refresh_interval)
     if not content.name.strip():
         raise invalid("name", "is empty")
     known: set[str] = set()
@@ -32,13 +34,31 @@ def check(content: Content) -> None:
 
 
 def query_of(widget: Widget) -> Query | None:
-    """What a widget asks; None if it asks nothing.
+    """What a widget asks, over the span of its own if the query has none; None if it asks nothing.
 
     Raises:
         msgspec.ValidationError: It asks something that is no query.
     """
     raw = widget.config.get("query")
-    return None if raw is None else msgspec.convert(raw, Query)
+    if raw is None:
+        return None
+    query = msgspec.convert(raw, Query)
+    last = _last_of(widget.config)
+    if last is None or query.time_range != TimeRange():
+        return query
+    return msgspec.structs.replace(query, time_range=TimeRange(last=last))
+
+
+def refresh_of(widget: Widget) -> str | None:
+    """How often a widget is refreshed; None for as often as its dashboard."""
+    refresh = widget.config.get("refresh_interval")
+    return refresh if refresh in REFRESH_INTERVALS else None
+
+
+def _last_of(config: dict[str, Any]) -> str | None:
+    span = config.get("time_range")
+    last = span.get("last") if isinstance(span, dict) else None
+    return last if isinstance(last, str) else None
 
 
 def queries_of(widget: Widget) -> list[Query]:
@@ -66,6 +86,29 @@ def _check_widget(path: str, widget: Widget) -> None:
         raise invalid(f"{path}.config.text", "is missing, or is no text")
     if widget.type in _ASKING:
         _check_query(f"{path}.config.query", widget)
+        _check_overrides(f"{path}.config", widget.config)
+
+
+def _check_overrides(path: str, config: dict[str, Any]) -> None:
+    """Refuse what goes before the dashboard's own span, refresh and comparison, but is none."""
+    span = config.get("time_range")
+    if span is not None and not (isinstance(span, dict) and set(span) == {"last"}):
+        raise invalid(f"{path}.time_range", 'is not an object with `last`, such as {"last": "7d"}')
+    if span is not None and not _is_duration(span["last"]):
+        raise invalid(f"{path}.time_range.last", "is not a number with s, m, h, d or w")
+    _check_refresh(f"{path}.refresh_interval", config.get("refresh_interval"))
+    back = config.get("compare")
+    if back is not None and back != PREVIOUS and not _is_duration(back):
+        raise invalid(f"{path}.compare", f"is neither `{PREVIOUS}` nor a duration such as `1d`")
+
+
+def _check_refresh(field: str, interval: object) -> None:
+    if interval is not None and interval not in REFRESH_INTERVALS:
+        raise invalid(field, f"is not one of {', '.join(REFRESH_INTERVALS)}")
+
+
+def _is_duration(value: object) -> bool:
+    return isinstance(value, str) and duration_ms(value) is not None
 
 
 def _check_query(path: str, widget: Widget) -> None:

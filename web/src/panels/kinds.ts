@@ -23,7 +23,10 @@ export type ConfigField =
   | 'over'
   | 'good'
   | 'text'
-  | 'event_types';
+  | 'event_types'
+  | 'time_range'
+  | 'refresh_interval'
+  | 'compare';
 
 /** One kind of widget that a person can choose. */
 export interface WidgetKind {
@@ -49,10 +52,12 @@ const QUESTION: readonly ConfigField[] = [
   'per_second',
   'per_minute',
   'zero_fill',
+  'time_range',
+  'refresh_interval',
 ];
 const SCALE: readonly ConfigField[] = ['min', 'max', 'limit', 'thresholds'];
 const NUMBER: readonly ConfigField[] = ['reduce', 'over'];
-const OVER_TIME: readonly ConfigField[] = [...QUESTION, ...SCALE, 'rolling', 'share'];
+const OVER_TIME: readonly ConfigField[] = [...QUESTION, ...SCALE, 'rolling', 'share', 'compare'];
 
 const CHART_SIZE = { w: 6, h: 5 };
 const SMALL_SIZE = { w: 4, h: 5 };
@@ -155,7 +160,7 @@ export const KINDS: readonly WidgetKind[] = [
     about: 'One number, how it changed, and a small line of its past.',
     size: { w: 3, h: 2 },
     config: { reduce: 'last' },
-    fields: [...QUESTION, ...NUMBER, 'limit', 'thresholds', 'good', 'share'],
+    fields: [...QUESTION, ...NUMBER, 'limit', 'thresholds', 'good', 'share', 'compare'],
     groups: false,
   },
   {
