@@ -79,7 +79,7 @@ export async function runQuery(
 
 /** The points of the range that a query is compared with, at the times that they belong beside. */
 export async function runComparison(
-  api: Api,
+  api: Requests,
   query: unknown,
   signal: AbortSignal,
 ): Promise<Point[]> {

@@ -4,7 +4,7 @@ import type { Api } from '../../api/client';
 import type { View } from '../../live/view.svelte';
 import { PLAIN_CONFIG, type Widget } from '../../panels/widget';
 import { RANGES } from '../../series/window';
-import { dataOf, parametersOf, spanOf } from './files';
+import { filesOf, parametersOf, spanOf } from './files';
 
 const HOUR = 3_600_000;
 const NOW = 1_790_000_000_000;
@@ -47,7 +47,7 @@ describe('parametersOf', () => {
   });
 });
 
-describe('dataOf', () => {
+describe('filesOf', () => {
   it('has the points of each query under its label', async () => {
     const point = { timestamp: '2026-01-01T00:00:00Z', value: 1, tags: {} };
     const doors = { query: '/query' };
@@ -55,7 +55,8 @@ describe('dataOf', () => {
     const queries = ['a', 'b'].map((name) => ({ label: name, query: { metric_name: name } }));
     const config = { ...PLAIN_CONFIG, queries };
     const widget = { id: 'w', type: 'chart', title: 'Both', config } as unknown as Widget;
-    const file = JSON.parse(await (await dataOf(api, widget, view())).text()) as {
+    const [kept] = await filesOf(api, widget, view(), 'json');
+    const file = JSON.parse((await kept?.file.text()) ?? '') as {
       title: string;
       queries: { label: string; query: object; data: unknown[] }[];
     };
@@ -68,5 +69,16 @@ describe('dataOf', () => {
       metric_name: 'a',
       time_range: { last: '3600s' },
     });
+  });
+
+  it('has a table for each query', async () => {
+    const fetch = (): Promise<Response> => Promise.resolve(new Response('timestamp,value'));
+    const api = { doors: { query: '/query' }, fetch } as unknown as Api;
+    const queries = ['a', 'b'].map((name) => ({ label: name, query: { metric_name: name } }));
+    const config = { ...PLAIN_CONFIG, queries };
+    const widget = { id: 'w', type: 'chart', title: 'Both', config } as unknown as Widget;
+    const found = await filesOf(api, widget, view(), 'csv');
+    expect(found.map(({ name }) => name)).toEqual(['Both a', 'Both b']);
+    expect(await found[0]?.file.text()).toBe('timestamp,value');
   });
 });

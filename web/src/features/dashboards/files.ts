@@ -1,6 +1,6 @@
 import type { Api } from '../../api/client';
 import { exportDashboard, type ExportFormat } from '../../api/dashboards';
-import { runQuery } from '../../api/resources';
+import { queryCsv, runQuery } from '../../api/resources';
 import { askedOnce } from '../../live/feed.svelte';
 import type { View } from '../../live/view.svelte';
 import { askingOf, type Widget } from '../../panels/widget';
@@ -49,15 +49,41 @@ export async function fileOf(
   return (await exportDashboard(api, id, format, params)).blob();
 }
 
-/** The points of a widget as JSON: one entry for each of its queries. */
-export async function dataOf(api: Api, widget: Widget, view: View): Promise<Blob> {
+interface Kept {
+  /** What it is called, without an ending. */
+  name: string;
+  file: Blob;
+}
+
+/** The points of a widget: as CSV a file for each of its queries, as JSON one for all. */
+export async function filesOf(
+  api: Api,
+  widget: Widget,
+  view: View,
+  format: 'csv' | 'json',
+): Promise<Kept[]> {
   const { title, config } = widget;
+  const asked = config.queries.map((labelled) => ({
+    label: labelled.label,
+    query: askedOnce(labelled.query, view, askingOf(widget, labelled)),
+  }));
+  if (format === 'json') return [{ name: title, file: await asJson(api, title, asked) }];
+  const several = asked.length > 1;
+  return Promise.all(
+    asked.map(async ({ label, query }) => ({
+      name: several ? `${title} ${label}` : title,
+      file: await queryCsv(api, query),
+    })),
+  );
+}
+
+async function asJson(
+  api: Api,
+  title: string,
+  asked: readonly { label: string; query: object }[],
+): Promise<Blob> {
   const queries = await Promise.all(
-    config.queries.map(async (labelled) => {
-      const { query, label } = labelled;
-      const asked = askedOnce(query, view, askingOf(widget, labelled));
-      return { label, query: asked, data: await runQuery(api, asked) };
-    }),
+    asked.map(async ({ label, query }) => ({ label, query, data: await runQuery(api, query) })),
   );
   const text = JSON.stringify({ title, queries }, null, 2);
   return new Blob([text, '\n'], { type: 'application/json' });

@@ -1,9 +1,7 @@
 import { explain } from '../../api/client';
-import { queryCsv } from '../../api/resources';
 import { duplicateWidget, newWidgetId, removeWidget } from '../../dashboard/commands';
-import { askedOnce } from '../../live/feed.svelte';
 import type { Widget } from '../../panels/widget';
-import { askingOf, asks } from '../../panels/widget';
+import { asks } from '../../panels/widget';
 import { download, fileName } from '../../ui/download';
 import type { MenuItem } from '../../ui/Menu.svelte';
 import { exploreAddress, questionOf } from '../explore/question';
@@ -34,12 +32,12 @@ export class WidgetActions {
       {
         name: 'Data as CSV',
         icon: 'down',
-        run: () => void this.#attempt(() => this.#data(widget)),
+        run: () => void this.#attempt(() => this.#keep(widget, 'csv')),
       },
       {
         name: 'Data as JSON',
         icon: 'down',
-        run: () => void this.#attempt(() => this.#json(widget)),
+        run: () => void this.#attempt(() => this.#keep(widget, 'json')),
       },
       picture,
     ];
@@ -109,21 +107,10 @@ export class WidgetActions {
     }
   }
 
-  async #data(widget: Widget): Promise<void> {
-    const { title, config } = widget;
-    const several = config.queries.length > 1;
-    for (const labelled of config.queries) {
-      const { query, label } = labelled;
-      const asked = askedOnce(query, this.#app.view, askingOf(widget, labelled));
-      const rows = await queryCsv(this.#app.api, asked);
-      download(rows, fileName(several ? `${title} ${label}` : title, 'csv'));
-    }
-  }
-
-  async #json(widget: Widget): Promise<void> {
-    const { dataOf } = await import('./files');
-    const file = await dataOf(this.#app.api, widget, this.#app.view);
-    download(file, fileName(widget.title, 'json'));
+  async #keep(widget: Widget, format: 'csv' | 'json'): Promise<void> {
+    const { filesOf } = await import('./files');
+    for (const { name, file } of await filesOf(this.#app.api, widget, this.#app.view, format))
+      download(file, fileName(name, format));
   }
 
   async #picture({ id, title }: Widget): Promise<void> {
