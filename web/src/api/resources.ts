@@ -83,7 +83,7 @@ export async function runComparison(
   query: unknown,
   signal: AbortSignal,
 ): Promise<Point[]> {
-  const answer = await api.post<{ compare?: Point[] }>('/api/v1/metrics/query', query, signal);
+  const answer = await api.post<{ compare?: Point[] }>(api.doors.query, query, signal);
   return answer.compare ?? [];
 }
 
