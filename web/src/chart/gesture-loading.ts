@@ -1,0 +1,28 @@
+import type { Gestures, Lookout, Plane } from './gestures';
+
+export type { Gestures, Lookout };
+
+/**
+ * Takes gestures on a picture, once what that needs is there: the first picture does not wait for
+ * it. Returns how to stop.
+ */
+export function followGestures(
+  plane: Plane,
+  out: Lookout,
+  ready: (gestures: Gestures | null) => void,
+  onclick: (event: PointerEvent) => void,
+): () => void {
+  let stop: (() => void) | null = null;
+  let wanted = true;
+  void import('./gestures').then(({ Gestures }) => {
+    if (!wanted) return;
+    const gestures = new Gestures(plane, out);
+    stop = gestures.follow(onclick);
+    ready(gestures);
+  });
+  return () => {
+    wanted = false;
+    stop?.();
+    ready(null);
+  };
+}
