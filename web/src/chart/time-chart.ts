@@ -282,7 +282,8 @@ export class TimeChart {
         return timeTicks(min + edge, max, most, this.#options.zone);
       },
       values: (_plot, splits) => {
-        const step = (splits[1] ?? Infinity) - (splits[0] ?? 0);
+        const [first = 0, second = first + this.#spanMs] = splits;
+        const step = second - first;
         return splits.map((split) => timeLabel(split, step, this.#options.zone));
       },
     };
