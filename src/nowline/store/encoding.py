@@ -23,6 +23,7 @@ import numpy as np
 import zstandard
 from numpy.typing import NDArray
 
+from nowline.model import planes
 from nowline.model.partials import Floats, Ints
 
 _HEADER = struct.Struct("<BBBqq")
@@ -149,8 +150,7 @@ def decode_floats(data: bytes | memoryview, rows: int, wanted: slice = EVERY) ->
     whole_column = _opened(data)
     if whole_column[0] == _Kind.BITS:
         return _unpack(whole_column[_HEADER.size :], 8, rows, wanted).view(np.float64)
-    digits, floats = _decode_decimals(whole_column, rows, wanted)
-    return np.divide(floats, 10.0**digits, out=floats) if digits else floats
+    return _decode_decimals(whole_column, rows, wanted)
 
 
 def _sealed(column: bytes) -> bytes:
@@ -212,24 +212,19 @@ def _decode(data: memoryview, rows: int, wanted: slice) -> tuple[int, Ints]:
         return digits, values
     if kind == _Kind.STEPS:
         return digits, _decode_steps(data, rows)[wanted]
-    rest = _unpack(data[_HEADER.size :], width, rows, wanted)
-    # Several times faster than to have NumPy convert while it adds.
-    values = rest.astype(np.int64)
-    if least != 1:
-        values *= least
-    values += base
-    return digits, values
+    raw = _raw(data[_HEADER.size :], width, rows)
+    return digits, planes.ints(raw, width, range(rows)[wanted], base, least)
 
 
-def _decode_decimals(data: memoryview, rows: int, wanted: slice) -> tuple[int, Floats]:
+def _decode_decimals(data: memoryview, rows: int, wanted: slice) -> Floats:
     """The same as doubles: whole numbers of so many digits behind the point."""
     kind, width, digits, base, _ = _HEADER.unpack_from(data)
-    if kind != _Kind.PLAIN or width == _WIDTHS[-1]:
-        digits, whole = _decode(data, rows, wanted)
-        return digits, whole.astype(np.float64)
-    floats = _unpack(data[_HEADER.size :], width, rows, wanted).astype(np.float64)
-    floats += base
-    return digits, floats
+    if kind == _Kind.PLAIN and width < _WIDTHS[-1]:
+        raw = _raw(data[_HEADER.size :], width, rows)
+        return planes.doubles(raw, width, range(rows)[wanted], base, 10.0**digits)
+    digits, whole = _decode(data, rows, wanted)
+    floats = whole.astype(np.float64)
+    return np.divide(floats, 10.0**digits, out=floats) if digits else floats
 
 
 def _decode_steps(data: memoryview, rows: int) -> Ints:
@@ -249,24 +244,23 @@ def _width(greatest: int) -> int:
 
 def _pack(values: NDArray[Any]) -> bytes:
     """All first bytes, then all second ones, …, compressed."""
-    planes = values.view(np.uint8).reshape(-1, values.itemsize).T
-    return _coders.compressor.compress(np.ascontiguousarray(planes).data)
+    by_byte = values.view(np.uint8).reshape(-1, values.itemsize).T
+    return _coders.compressor.compress(np.ascontiguousarray(by_byte).data)
 
 
-def _unpack(data: memoryview, width: int, count: int, wanted: slice = EVERY) -> NDArray[Any]:
+def _unpack(data: memoryview, width: int, rows: int, wanted: slice = EVERY) -> NDArray[Any]:
+    return planes.unsigned(_raw(data, width, rows), width, range(rows)[wanted])
+
+
+def _raw(data: memoryview, width: int, rows: int) -> bytes:
+    """What was compressed."""
     try:
-        raw = _coders.decompressor.decompress(data, max_output_size=width * count)
+        raw = _coders.decompressor.decompress(data, max_output_size=width * rows)
     except zstandard.ZstdError as error:
         raise CorruptColumnError(f"a column cannot be read: {error}") from error
-    if len(raw) != width * count:
+    if len(raw) != width * rows:
         raise CorruptColumnError("a column is of another length than its block")
-    planes = np.frombuffer(raw, np.uint8).reshape(width, count)[:, wanted]
-    values: NDArray[Any] = planes[-1].astype(_UNSIGNED[width])
-    # Faster than the transpose of the planes: each step is one pass of vector instructions.
-    for plane in planes[-2::-1]:
-        values <<= 8
-        values |= plane
-    return values
+    return raw
 
 
 def _promising_digits(values: Floats, slack: Floats) -> Iterator[int]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from nowline.model.grouping import Shape, grouped, tabled
 from nowline.model.histogram import Bins
 from nowline.model.level import BINNED, Level
-from nowline.model.partials import Ints, Partials, sums
+from nowline.model.partials import Ints, Partials, empty, sums
 from nowline.store import rolling
 from nowline.store.base import Rows, Span
 from nowline.store.blockfile import Columns, Reader
@@ -178,10 +178,10 @@ class Scan:
     def partials(self, *, sums_only: bool = False) -> Partials:
         """Partials by group and bucket, ordered; see `Store.partials`."""
         names = _SUMS if sums_only else _PARTIAL
-        pieces = self._partials(cover(self._span, list(Level)), names)
-        if self._shape.places > _MOST_PLACES:
-            return self._grouped(pieces)
-        return tabled(pieces, self._shape, sums_only=sums_only)
+        parts = cover(self._span, list(Level))
+        if self._is_as_stored(parts):
+            return self._as_stored(parts[0], names)
+        return self._put_together(self._partials(parts, names), sums_only=sums_only)
 
     def bins(self, *, distribution: bool) -> Bins:
         """Histogram bins by group and bucket, ordered."""
@@ -191,6 +191,29 @@ class Scan:
             add = tally.add_rows if part.level is Level.RAW else tally.add_bins
             add(groups, columns)
         return tally.bins()
+
+    def _is_as_stored(self, parts: Sequence[Part]) -> bool:
+        """Whether all is in files, and the rows of one series are partials of these buckets."""
+        width, runs = self._span.width_ms, self._source.runs
+        if not self._chosen.is_one or runs or self._shape.places > _MOST_PLACES:
+            return False
+        return width > 1 and [part.level.width_ms for part in parts] == [width]
+
+    def _as_stored(self, part: Part, names: Sequence[str]) -> Partials:
+        """Partials that have to be merged only where several files have rows of a bucket."""
+        reading = self._source.columns(Kind(part.level), self._chosen, names, part.start, part.end)
+        found = [columns for _, columns in reading]
+        if not found:
+            return empty()
+        columns = {name: np.concatenate([each[name] for each in found]) for name in names}
+        time = columns["time"]
+        rows = _as_partials(self._chosen.alone(len(time)), columns)
+        return rows if (time[1:] > time[:-1]).all() else tabled([rows], self._shape)
+
+    def _put_together(self, pieces: Iterator[Partials], *, sums_only: bool) -> Partials:
+        if self._shape.places > _MOST_PLACES:
+            return self._grouped(pieces)
+        return tabled(pieces, self._shape, sums_only=sums_only)
 
     def _grouped(self, every: Iterator[Partials]) -> Partials:
         """The same where most places are empty, or have few rows."""

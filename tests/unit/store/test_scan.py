@@ -95,6 +95,23 @@ def test_partials_and_bins_are_those_of_all_rows(
                 assert getattr(bins, name).tolist() == getattr(binned, name).tolist()
 
 
+@given(st.lists(ROWS, max_size=3), st.sampled_from(IDS), SPANS)
+@settings(max_examples=40)
+def test_sums_of_one_series_in_files_are_those_of_its_rows(
+    tmp_path_factory: pytest.TempPathFactory, in_files: list[list[Row]], series: int, span: Span
+) -> None:
+    question = Scan(
+        source(tmp_path_factory.mktemp("files"), in_files, []), selection({series: 2}), span
+    )
+    every = [row for rows in in_files for row in rows]
+    expected = cells(every, {series: 2}, span.start, span.end, span.width_ms)
+    assert_equal(question.partials(), expected)
+    sums = question.partials(sums_only=True)
+    whole = question.partials()
+    for name in ("key", "bucket", "count", "total"):
+        assert getattr(sums, name).tolist() == getattr(whole, name).tolist()
+
+
 def test_a_series_in_several_groups_counts_in_each(tmp_path: Path) -> None:
     rows = [Row(s, 5, float(s)) for s in (0, 3, 4)]
     both = Selection(np.array([0, 3, 3, 3]), np.array([1, 0, 1, 2]), [{}, {}, {}])

@@ -7,12 +7,16 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "pair.h"
+
 typedef struct {
     uint64_t digits;
     int places; /* so many of the digits are behind the point */
 } Decimal;
 
 enum {
+    EIGHT_DIGITS = 100000000,
+    MOST_DIGITS = 20,  /* of 64 bits */
     MOST_PLACES = 27,  /* 5^27 is the last power of five below 2^64 */
     MOST_DECIMAL = 40, /* bytes: a sign, 18 digits or a zero, a point and 27 places */
 };
@@ -57,14 +61,16 @@ typedef struct {
     bool is_more; /* and whether anything but zeros was behind it */
 } Reach;
 
-static uint64_t power_of_five(int power)
-{
-    uint64_t found = 1, base = 5;
-    for (; power; power >>= 1, base *= base)
-        if (power & 1)
-            found *= base;
-    return found;
-}
+static const uint64_t POWERS_OF_FIVE[MOST_PLACES + 1] = {
+    UINT64_C(1), UINT64_C(5), UINT64_C(25), UINT64_C(125), UINT64_C(625), UINT64_C(3125),
+    UINT64_C(15625), UINT64_C(78125), UINT64_C(390625), UINT64_C(1953125), UINT64_C(9765625),
+    UINT64_C(48828125), UINT64_C(244140625), UINT64_C(1220703125), UINT64_C(6103515625),
+    UINT64_C(30517578125), UINT64_C(152587890625), UINT64_C(762939453125),
+    UINT64_C(3814697265625), UINT64_C(19073486328125), UINT64_C(95367431640625),
+    UINT64_C(476837158203125), UINT64_C(2384185791015625), UINT64_C(11920928955078125),
+    UINT64_C(59604644775390625), UINT64_C(298023223876953125), UINT64_C(1490116119384765625),
+    UINT64_C(7450580596923828125),
+};
 
 /* The reach in 17 or 18 digits, exactly: what is between two doubles is wider than one of them.
  *
@@ -76,7 +82,7 @@ static bool reach_of(uint64_t fraction, int exponent, Reach *reach)
     int places = 16 - magnitude, behind = 2 - exponent - places;
     if (places < 0 || places > MOST_PLACES || behind < 2 || behind > 64)
         return false;
-    Wide unit = power_of_five(places), mask = ((Wide)1 << behind) - 1;
+    Wide unit = POWERS_OF_FIVE[places], mask = ((Wide)1 << behind) - 1;
     bool is_closer_below = fraction == UINT64_C(1) << 52, is_even = !(fraction & 1);
     Wide low = unit * (4 * fraction - (is_closer_below ? 1 : 2)), high = unit * (4 * fraction + 2);
     Wide middle = unit * (4 * fraction), rest = middle & mask;
@@ -136,23 +142,44 @@ static bool decimal_of(double value, Decimal *found)
     return few_places(value, found) || many_places(value, found);
 }
 
+/* The digits of a number, which end there; where they begin. A zero has none. */
+static char *put_digits(char *end, uint64_t number)
+{
+    /* Parts of eight digits do not wait for each other. */
+    for (; number >= EIGHT_DIGITS; number /= EIGHT_DIGITS) {
+        uint32_t part = (uint32_t)(number % EIGHT_DIGITS);
+        put_pair(end - 2, part % 100);
+        put_pair(end - 4, part / 100 % 100);
+        put_pair(end - 6, part / 10000 % 100);
+        put_pair(end - 8, part / 1000000);
+        end -= 8;
+    }
+    uint32_t rest = (uint32_t)number;
+    for (; rest >= 10; rest /= 100)
+        put_pair(end -= 2, rest % 100);
+    if (rest)
+        *--end = (char)('0' + rest);
+    return end;
+}
+
 /* Its text; a whole number has one place, as Python writes it. */
 static char *put_decimal(char *at, Decimal decimal)
 {
-    char text[MOST_DECIMAL];
-    char *end = text + sizeof text, *from = end;
-    uint64_t rest = decimal.digits;
-    int places = decimal.places;
-    if (!places) {
-        *--from = '0';
-        *--from = '.';
+    char text[MOST_DIGITS];
+    char *end = text + sizeof text, *from = put_digits(end, decimal.digits);
+    int whole = (int)(end - from) - decimal.places;
+    if (whole <= 0) {
+        *at++ = '0';
+    } else {
+        memcpy(at, from, (size_t)whole);
+        at += whole;
+        from += whole;
     }
-    for (int written = 0; rest || written <= places; written++) {
-        if (written && written == places)
-            *--from = '.';
-        *--from = (char)('0' + rest % 10);
-        rest /= 10;
-    }
+    *at++ = '.';
+    for (; whole < 0; whole++)
+        *at++ = '0';
+    if (from == end)
+        *at++ = '0';
     memcpy(at, from, (size_t)(end - from));
     return at + (end - from);
 }

@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "pair.h"
+
 enum { DAY_S = 86400, DATE_SIZE = 10, MOMENT_SIZE = 20 };
 
 /* The years that have four digits. */
@@ -15,12 +17,6 @@ typedef struct {
     int64_t day; /* since 1970 */
     char text[DATE_SIZE];
 } Date;
-
-static void put_two(char *at, int64_t number)
-{
-    at[0] = (char)('0' + number / 10);
-    at[1] = (char)('0' + number % 10);
-}
 
 /* The date of a day since 1970 (Hinnant, "chrono-compatible low-level date algorithms"): years
  * begin in March and so end with the day that not all of them have. */
@@ -35,11 +31,11 @@ static Date date_of(int64_t day)
     bool is_after_december = month >= 10;
     year += era * 400 + is_after_december;
     Date date = {.day = day};
-    put_two(date.text, year / 100);
-    put_two(date.text + 2, year % 100);
+    put_pair(date.text, (uint32_t)(year / 100));
+    put_pair(date.text + 2, (uint32_t)(year % 100));
     date.text[4] = date.text[7] = '-';
-    put_two(date.text + 5, is_after_december ? month - 9 : month + 3);
-    put_two(date.text + 8, of_month);
+    put_pair(date.text + 5, (uint32_t)(is_after_december ? month - 9 : month + 3));
+    put_pair(date.text + 8, (uint32_t)of_month);
     return date;
 }
 
@@ -47,16 +43,17 @@ static Date date_of(int64_t day)
 static char *put_moment(char *at, int64_t moment_ms, Date *date)
 {
     int64_t second = (moment_ms - FIRST_MS) / 1000; /* which is not negative */
-    int64_t day = second / DAY_S + FIRST_MS / 1000 / DAY_S, of_day = second % DAY_S;
+    int64_t day = second / DAY_S + FIRST_MS / 1000 / DAY_S;
+    uint32_t of_day = (uint32_t)(second % DAY_S);
     if (day != date->day)
         *date = date_of(day);
     memcpy(at, date->text, DATE_SIZE);
     at[10] = 'T';
-    put_two(at + 11, of_day / 3600);
+    put_pair(at + 11, of_day / 3600);
     at[13] = ':';
-    put_two(at + 14, of_day / 60 % 60);
+    put_pair(at + 14, of_day / 60 % 60);
     at[16] = ':';
-    put_two(at + 17, of_day % 60);
+    put_pair(at + 17, of_day % 60);
     at[19] = 'Z';
     return at + MOMENT_SIZE;
 }
