@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nowline.errors import Code, NowlineError
+from nowline.model.partials import Need
 from nowline.model.query import MINUTE_MS
 from nowline.model.series import MetricType, SeriesKey
 from nowline.store.base import Append, Rows, Span, Store
@@ -168,7 +169,7 @@ async def test_a_series_counts_in_every_group_that_it_is_in(store: Store) -> Non
         assert found.last.tolist() == [3.0, 1.0, 1.0]
 
 
-async def test_sums_only_are_the_same_sums(store: Store) -> None:
+async def test_what_is_needed_alone_is_the_same(store: Store) -> None:
     rows = [Row(series, at, 0.5 + at) for series in range(2) for at in (1, 2, MINUTE_MS, 61_001)]
     for number, stored in enumerate((rows[:5], rows[5:]), start=1):
         await store.append(append(*stored, offset=number))
@@ -176,9 +177,10 @@ async def test_sums_only_are_the_same_sums(store: Store) -> None:
     for width in (1_000, MINUTE_MS, 60 * MINUTE_MS):
         span = Span(0, 2 * MINUTE_MS, width)
         all_of_it = await store.partials(selection(ALL), span)
-        sums = await store.partials(selection(ALL), span, sums_only=True)
-        for name in ("key", "bucket", "count", "total"):
-            assert getattr(sums, name).tolist() == getattr(all_of_it, name).tolist()
+        for need in Need:
+            some = await store.partials(selection(ALL), span, need=need)
+            for name in ("key", "bucket", "count", *need.value):
+                assert getattr(some, name).tolist() == getattr(all_of_it, name).tolist()
 
 
 async def test_rows_since_are_exact_and_oldest_first(store: Store) -> None:

@@ -8,12 +8,21 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nowline.model.partials import Floats, Ints, Partials, concatenate, empty, merge, of_rows, sums
+from nowline.model.partials import (
+    Floats,
+    Ints,
+    Need,
+    Partials,
+    concatenate,
+    empty,
+    merge,
+    of_rows,
+    some,
+)
 
 # A table that is mostly empty takes longer to fill than its few rows take to sort.
 _MOST_PLACES_A_ROW = 4
 _FEW_ROWS = 1 << 14
-_SUMS = ("key", "bucket", "count", "total")
 _OLDEST = np.iinfo(np.int64).min
 
 
@@ -36,19 +45,19 @@ def grouped(parts: Sequence[Partials], width_ms: int) -> Partials:
     return tabled(parts, shape)
 
 
-def tabled(parts: Iterable[Partials], shape: Shape, *, sums_only: bool = False) -> Partials:
+def tabled(parts: Iterable[Partials], shape: Shape, *, need: Need = Need.ALL) -> Partials:
     """The same, by a table of that shape, holding only few of the parts at a time.
 
     Args:
         parts: `bucket` may be any time within the bucket.
         shape: Has room for all rows.
-        sums_only: Whether nothing but counts and sums is of use: the rest may be anything.
+        need: What of them is of use.
     """
-    gathered = _gathered(parts, sums_only=sums_only)
+    gathered = _gathered(parts, need=need)
     first, second = next(gathered, empty()), next(gathered, empty())
     if not len(second) and shape.is_in_place(first):
         return first.rekeyed(first.key, shape.width_ms)
-    table = Table(shape, sums_only=sums_only)
+    table = Table(shape, need=need)
     for each in chain((first, second), gathered):
         table.add(each)
     return table.rows()
@@ -105,12 +114,12 @@ class Table:
 
     Args:
         shape: Which there are.
-        sums_only: Whether nothing but counts and sums is of use: the rest is zero then.
+        need: What of them is of use: the rest is zero then.
     """
 
-    def __init__(self, shape: Shape, *, sums_only: bool = False) -> None:
+    def __init__(self, shape: Shape, *, need: Need = Need.ALL) -> None:
         self._shape = shape
-        self._sums_only = sums_only
+        self._need = need
         self._count = np.zeros(shape.places, np.int64)
         self._total = np.zeros(shape.places)
         self._low = np.full(shape.places, np.inf)
@@ -124,15 +133,21 @@ class Table:
         Args:
             rows: `bucket` may be any time within the bucket.
         """
-        place = self._shape.place(rows.key, rows.bucket)
+        place, need = self._shape.place(rows.key, rows.bucket), self._need
         np.add.at(self._count, place, rows.count)
-        # A sum beyond the greatest double is infinite, and told as null.
-        with np.errstate(over="ignore"):
-            np.add.at(self._total, place, rows.total)
-        if self._sums_only:
-            return
-        np.minimum.at(self._low, place, rows.low)
-        np.maximum.at(self._high, place, rows.high)
+        if need.reads("total"):
+            # A sum beyond the greatest double is infinite, and told as null.
+            with np.errstate(over="ignore"):
+                np.add.at(self._total, place, rows.total)
+        if need.reads("low"):
+            np.minimum.at(self._low, place, rows.low)
+        if need.reads("high"):
+            np.maximum.at(self._high, place, rows.high)
+        if need.reads("last"):
+            self._renew(place, rows)
+
+    def _renew(self, place: Ints, rows: Partials) -> None:
+        """Take the newest of the rows for the last one of their places, unless that is newer."""
         np.maximum.at(self._last_at, place, rows.last_at)
         newest = np.flatnonzero(rows.last_at == self._last_at[place])
         # Where several go to one place, NumPy keeps the last of them.
@@ -142,8 +157,9 @@ class Table:
         """The places that have rows, ordered by key, then bucket."""
         place = np.flatnonzero(self._count)
         key, bucket = self._shape.at(place)
-        if self._sums_only:
-            return sums(key, bucket, self._count[place], self._total[place])
+        if self._need is not Need.ALL:
+            column = getattr(self, f"_{self._need.value[0]}")
+            return some(key, bucket, self._count[place], column[place], self._need)
         return Partials(
             key=key,
             bucket=bucket,
@@ -156,7 +172,7 @@ class Table:
         )
 
 
-def _gathered(parts: Iterable[Partials], *, sums_only: bool) -> Iterator[Partials]:
+def _gathered(parts: Iterable[Partials], *, need: Need) -> Iterator[Partials]:
     """The parts, those of few rows put together: each costs as much as many more rows."""
     few: list[Partials] = []
     rows = 0
@@ -164,17 +180,20 @@ def _gathered(parts: Iterable[Partials], *, sums_only: bool) -> Iterator[Partial
         few.append(each)
         rows += len(each)
         if rows >= _FEW_ROWS:
-            yield _concatenated(few, sums_only=sums_only)
+            yield _concatenated(few, need=need)
             few, rows = [], 0
     if few:
-        yield _concatenated(few, sums_only=sums_only)
+        yield _concatenated(few, need=need)
 
 
-def _concatenated(parts: Sequence[Partials], *, sums_only: bool) -> Partials:
-    if len(parts) == 1 or not sums_only:
+def _concatenated(parts: Sequence[Partials], *, need: Need) -> Partials:
+    if len(parts) == 1 or need is Need.ALL:
         return concatenate(parts)
-    columns = ([getattr(part, name) for part in parts] for name in _SUMS)
-    return sums(*map(np.concatenate, columns))
+    names = ("key", "bucket", "count", *need.value)
+    key, bucket, count, column = (
+        np.concatenate([getattr(part, name) for part in parts]) for name in names
+    )
+    return some(key, bucket, count, column, need)
 
 
 def _ends(columns: Sequence[Ints]) -> tuple[int, int]:

@@ -10,12 +10,33 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from enum import Enum
 
 import numpy as np
 from numpy.typing import NDArray
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
+
+
+class Need(Enum):
+    """What of partials is of use beside their counts: the rest may be anything."""
+
+    ALL = ("total", "low", "high", "last", "last_at")
+    SUMS = ("total",)
+    LOW = ("low",)
+    HIGH = ("high",)
+
+    # Each is there once: this spares every look into a table the hash of its name.
+    __hash__ = object.__hash__
+
+    def reads(self, column: str) -> bool:
+        """Whether a column is of use."""
+        return column in self.value
+
+    def with_(self, other: Need) -> Need:
+        """What is of use to either."""
+        return self if self is other else Need.ALL
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +84,11 @@ def empty() -> Partials:
     return Partials(ints, ints, ints, floats, floats, floats, floats, ints)
 
 
-def sums(key: Ints, bucket: Ints, count: Ints, total: Floats) -> Partials:
-    """Partials of which nothing but counts and sums is of use: the rest is zero."""
+def some(key: Ints, bucket: Ints, count: Ints, column: Floats, need: Need) -> Partials:
+    """Partials of which nothing but counts and one column is of use: the rest is zero."""
     floats, ints = np.zeros(len(key)), np.zeros(len(key), np.int64)
-    return Partials(key, bucket, count, total, floats, floats, floats, ints)
+    total, low, high = (column if need.reads(name) else floats for name in ("total", "low", "high"))
+    return Partials(key, bucket, count, total, low, high, floats, ints)
 
 
 def of_rows(key: Ints, time: Ints, value: Floats) -> Partials:

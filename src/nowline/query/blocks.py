@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import Generic
 
+from nowline.model.partials import Need
 from nowline.query.cache import Cache
 from nowline.query.handover import Missing, Packing
 from nowline.query.merging import T
@@ -30,7 +31,7 @@ class Want:
         selection: Series by group.
         span: The range, and the width of the buckets to read in.
         distribution: Whether the metric is a distribution; only bins ask for it.
-        sums_only: Whether of partials only counts and sums are of use.
+        need: What of partials is of use.
         source: What the selection was made from; while that is the same object, so are its series.
         key: Tells selections of the same source apart, and ranges that do not move on together.
     """
@@ -39,7 +40,7 @@ class Want:
     selection: Selection
     span: Span
     distribution: bool = False
-    sums_only: bool = False
+    need: Need = Need.ALL
     source: object = None
     key: Hashable = None
 
@@ -156,4 +157,4 @@ class MissingBlock(Missing, Generic[T]):
 def block_key(want: Want, width_ms: int) -> Hashable:
     """What a block in buckets of that width is kept as in memory."""
     widths = want.span.width_ms, width_ms
-    return want.metric, want.key, widths, want.distribution, want.sums_only
+    return want.metric, want.key, widths, want.distribution, want.need.name

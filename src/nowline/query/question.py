@@ -7,14 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from nowline.model.histogram import Bins, quantile
-from nowline.model.partials import Ints, Partials
+from nowline.model.partials import Ints, Need, Partials
 from nowline.model.points import Points
 from nowline.model.query import MINUTE_MS, Aggregation
 from nowline.model.series import MetricType
 from nowline.query.blocks import Want
 from nowline.query.limits import check_cells
 from nowline.query.plan import ALL_TIME_MS, Part, Plan
-from nowline.query.values import reads_increases, reads_sums, rises, value_of
+from nowline.query.values import need_of, reads_increases, rises, value_of
 from nowline.store.base import Span
 from nowline.store.catalogue import Catalogue, Selection
 
@@ -50,8 +50,8 @@ class Question:
         if self.plan.aggregation.quantile is not None:
             return []
         if not self.is_rise:
-            sums_only = reads_sums(self.plan.aggregation)
-            return [self._want(self.selection, self._span(), sums_only=sums_only)]
+            need = need_of(self.plan.aggregation)
+            return [self._want(self.selection, self._span(), need=need)]
         series = self.selection.series
         each = Selection(series, np.arange(len(series)), [{} for _ in series])
         before = Want(self.plan.metric, each, self._span_before())
@@ -97,7 +97,7 @@ class Question:
         span: Span,
         *,
         distribution: bool = False,
-        sums_only: bool = False,
+        need: Need = Need.ALL,
     ) -> Want:
         plan = self.plan
         increases = reads_increases(plan.aggregation, self.kind)
@@ -105,7 +105,7 @@ class Question:
         # A range and the one to compare with move on together, each over rows of its own.
         key = (*chosen, *plan.family, self.part.back_ms)
         source = self.selection if self.keeps else None
-        return Want(plan.metric, selection, span, distribution, sums_only, source, key)
+        return Want(plan.metric, selection, span, distribution, need, source, key)
 
     def _lengths(self, bucket: Ints) -> Ints:
         return self.part.grid.lengths(bucket, self.part.start, self.part.end, self.plan.now)

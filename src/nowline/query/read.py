@@ -18,7 +18,7 @@ from typing import Generic, NamedTuple
 from nowline.model import histogram
 from nowline.model.grouping import grouped
 from nowline.model.histogram import Bins
-from nowline.model.partials import Partials
+from nowline.model.partials import Need, Partials
 from nowline.model.query import SECOND_MS
 from nowline.query.beside import beside
 from nowline.query.blocks import BLOCK_TTL_MS, Block, MissingBlock, Want, block_key
@@ -57,15 +57,15 @@ class _Load(NamedTuple):
 
 @dataclass(slots=True)
 class _Shared:
-    """Whose rows one call of the store is to tell, and whether counts and sums are enough."""
+    """Whose rows one call of the store is to tell, and what of them is of use."""
 
+    need: Need
     selections: dict[int, Selection] = field(default_factory=dict)
-    sums_only: bool = True
 
     def add(self, want: Want) -> None:
         """One want more."""
         self.selections[id(want.selection)] = want.selection
-        self.sums_only = self.sums_only and want.sums_only
+        self.need = self.need.with_(want.need)
 
 
 @dataclass(slots=True)
@@ -127,7 +127,7 @@ class Reads(ABC, Generic[T]):
         shared: dict[_Load, _Shared] = {}
         for job in jobs:
             for load in job.loads:
-                shared.setdefault(load, _Shared()).add(job.want)
+                shared.setdefault(load, _Shared(job.want.need)).add(job.want)
         loaded = await self._answers(shared)
         return [await self._end(job, loaded) for job in jobs]
 
@@ -213,7 +213,7 @@ class Reads(ABC, Generic[T]):
         try:
             async with self._free:
                 selection = merged([*selections.values()])
-                loaded = await self._load(selection, load, sums_only=shared.sums_only)
+                loaded = await self._load(selection, load, need=shared.need)
         except Exception as error:  # noqa: BLE001 - it is told to those whom it concerns
             return error
         rows = cut(loaded.rows, [len(each.tags) for each in selections.values()])
@@ -302,7 +302,7 @@ class Reads(ABC, Generic[T]):
         """Rows of the windows, and the ranges that the store has to tell, in order."""
 
     @abstractmethod
-    async def _load(self, selection: Selection, load: _Load, *, sums_only: bool) -> Loaded[T]:
+    async def _load(self, selection: Selection, load: _Load, *, need: Need) -> Loaded[T]:
         """Ask the store."""
 
     @abstractmethod
@@ -338,13 +338,11 @@ class PartialReads(Reads[Partials]):
         return min(end, self._hot_start(want.span.start)) if end % SECOND_MS == 0 else end
 
     def _load_at_hand(self, want: Want, load: _Load) -> Loaded[Partials] | None:
-        rows = self._store.partials_at_hand(want.selection, load.span, sums_only=want.sums_only)
+        rows = self._store.partials_at_hand(want.selection, load.span, need=want.need)
         return None if rows is None else Loaded(rows, 0)
 
-    async def _load(
-        self, selection: Selection, load: _Load, *, sums_only: bool
-    ) -> Loaded[Partials]:
-        return Loaded(await self._store.partials(selection, load.span, sums_only=sums_only), 0)
+    async def _load(self, selection: Selection, load: _Load, *, need: Need) -> Loaded[Partials]:
+        return Loaded(await self._store.partials(selection, load.span, need=need), 0)
 
     def _missed(self, job: _Job[Partials], loaded: Loaded[Partials], span: Span) -> list[Partials]:  # noqa: ARG002
         return []
@@ -369,7 +367,7 @@ class BinReads(Reads[Bins]):
         selection: Selection,
         load: _Load,
         *,
-        sums_only: bool,  # noqa: ARG002 - bins have counts only
+        need: Need,  # noqa: ARG002 - bins have counts only
     ) -> Loaded[Bins]:
         binned = await self._store.bins(selection, load.span, distribution=load.distribution)
         return Loaded(binned.bins, binned.offset)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nowline.model.partials import Floats, Ints, Partials
+from nowline.model.partials import Floats, Ints, Need, Partials
 from nowline.model.query import Aggregation
 from nowline.model.series import MetricType
 
@@ -21,6 +21,13 @@ _VALUES: dict[Aggregation, Callable[[Partials], Floats]] = {
     Aggregation.LAST: lambda rows: rows.last,
 }
 
+_NEEDS = {
+    **dict.fromkeys((Aggregation.AVG, Aggregation.SUM, Aggregation.COUNT), Need.SUMS),
+    Aggregation.RATE: Need.SUMS,
+    Aggregation.MIN: Need.LOW,
+    Aggregation.MAX: Need.HIGH,
+}
+
 
 def reads_increases(aggregation: Aggregation, kind: MetricType | None) -> bool:
     """Whether the rows wanted are the increases of running totals, not the totals."""
@@ -28,9 +35,9 @@ def reads_increases(aggregation: Aggregation, kind: MetricType | None) -> bool:
     return cumulative and aggregation in {Aggregation.SUM, Aggregation.RATE}
 
 
-def reads_sums(aggregation: Aggregation) -> bool:
-    """Whether counts and sums are all that its values are made of, but for the rise of gauges."""
-    return aggregation in {Aggregation.AVG, Aggregation.SUM, Aggregation.COUNT, Aggregation.RATE}
+def need_of(aggregation: Aggregation) -> Need:
+    """What its values are made of, but for the rise of gauges."""
+    return _NEEDS.get(aggregation, Need.ALL)
 
 
 def value_of(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from nowline.model.histogram import Bins
 from nowline.model.level import Level
-from nowline.model.partials import Floats, Ints, Partials
+from nowline.model.partials import Floats, Ints, Need, Partials
 from nowline.store.catalogue import Catalogue, Metric, NewSeries, Selection
 
 
@@ -159,7 +159,7 @@ class Store(ABC):
 
     @abstractmethod
     async def partials(
-        self, selection: Selection, span: Span, *, sums_only: bool = False
+        self, selection: Selection, span: Span, *, need: Need = Need.ALL
     ) -> Partials:
         """Partials of the selected rows by group and bucket, ordered by group, then bucket.
 
@@ -169,7 +169,7 @@ class Store(ABC):
         Args:
             selection: The series by group.
             span: The range and bucket width.
-            sums_only: Whether counts and sums are all that is of use: the rest may be anything.
+            need: What of them is of use.
         """
 
     @property
@@ -182,7 +182,7 @@ class Store(ABC):
         selection: Selection,  # noqa: ARG002
         span: Span,  # noqa: ARG002
         *,
-        sums_only: bool = False,  # noqa: ARG002
+        need: Need = Need.ALL,  # noqa: ARG002
     ) -> Partials | None:
         """As `partials`, where that waits for nothing and takes less than a millisecond.
 

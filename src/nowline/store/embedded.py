@@ -25,7 +25,7 @@ import numpy as np
 from nowline.errors import Code, NowlineError
 from nowline.model import histogram
 from nowline.model.level import Level
-from nowline.model.partials import Ints, Partials
+from nowline.model.partials import Ints, Need, Partials
 from nowline.model.query import DAY_MS
 from nowline.store import (
     compaction,
@@ -178,15 +178,13 @@ class EmbeddedStore(Store):
         )
 
     async def partials(
-        self, selection: Selection, span: Span, *, sums_only: bool = False
+        self, selection: Selection, span: Span, *, need: Need = Need.ALL
     ) -> Partials:
         """Partials of the selected rows by group and bucket."""
-        found = self.partials_at_hand(selection, span, sums_only=sums_only)
+        found = self.partials_at_hand(selection, span, need=need)
         if found is not None:
             return found
-        return await self._read(
-            lambda source: Scan(source, selection, span).partials(sums_only=sums_only)
-        )
+        return await self._read(lambda source: Scan(source, selection, span).partials(need=need))
 
     @property
     def at_hand_until(self) -> int:
@@ -194,10 +192,10 @@ class EmbeddedStore(Store):
         return self._state.in_files_until
 
     def partials_at_hand(
-        self, selection: Selection, span: Span, *, sums_only: bool = False
+        self, selection: Selection, span: Span, *, need: Need = Need.ALL
     ) -> Partials | None:
         """Partials of one series that is in files which are open and in memory."""
-        return self._state.partials_at_hand(self._files, selection, span, sums_only=sums_only)
+        return self._state.partials_at_hand(self._files, selection, span, need=need)
 
     async def bins(self, selection: Selection, span: Span, *, distribution: bool) -> Binned:
         """Histogram bins of the selected rows by group and bucket."""

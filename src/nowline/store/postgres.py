@@ -19,7 +19,7 @@ from nowline.errors import Code, NowlineError
 from nowline.model import histogram, partials
 from nowline.model.histogram import Bins
 from nowline.model.level import BINNED, Level
-from nowline.model.partials import Ints, Partials
+from nowline.model.partials import Ints, Need, Partials
 from nowline.model.query import MINUTE_MS
 from nowline.store import (
     postgres_catalogue,
@@ -172,7 +172,7 @@ class PostgresStore(Store):
         selection: Selection,
         span: Span,
         *,
-        sums_only: bool = False,  # noqa: ARG002 - the other columns cost it little
+        need: Need = Need.ALL,  # noqa: ARG002 - the other columns cost it little
     ) -> Partials:
         """Partials of the selected rows by group and bucket."""
         columns = None

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from nowline.model.grouping import Shape, grouped, tabled
 from nowline.model.histogram import Bins
 from nowline.model.level import BINNED, Level
-from nowline.model.partials import Ints, Partials, empty, sums
+from nowline.model.partials import Ints, Need, Partials, empty, some
 from nowline.store import rolling
 from nowline.store.base import Rows, Span
 from nowline.store.blockfile import Columns, Reader
@@ -175,13 +175,12 @@ class Scan:
         groups = int(selection.group.max()) + 1
         self._shape = Shape(0, groups, first, max(0, last - first), span.width_ms)
 
-    def partials(self, *, sums_only: bool = False) -> Partials:
+    def partials(self, *, need: Need = Need.ALL) -> Partials:
         """Partials by group and bucket, ordered; see `Store.partials`."""
-        names = _SUMS if sums_only else _PARTIAL
         parts = cover(self._span, list(Level))
         if self._is_as_stored(parts):
-            return self._as_stored(parts[0], names)
-        return self._put_together(self._partials(parts, names), sums_only=sums_only)
+            return self._as_stored(parts[0], need)
+        return self._put_together(self._partials(parts, need), need=need)
 
     def bins(self, *, distribution: bool) -> Bins:
         """Histogram bins by group and bucket, ordered."""
@@ -199,21 +198,22 @@ class Scan:
             return False
         return width > 1 and [part.level.width_ms for part in parts] == [width]
 
-    def _as_stored(self, part: Part, names: Sequence[str]) -> Partials:
+    def _as_stored(self, part: Part, need: Need) -> Partials:
         """Partials that have to be merged only where several files have rows of a bucket."""
+        names = _PARTIAL[need]
         reading = self._source.columns(Kind(part.level), self._chosen, names, part.start, part.end)
         found = [columns for _, columns in reading]
         if not found:
             return empty()
         columns = {name: np.concatenate([each[name] for each in found]) for name in names}
         time = columns["time"]
-        rows = _as_partials(self._chosen.alone(len(time)), columns)
-        return rows if (time[1:] > time[:-1]).all() else tabled([rows], self._shape)
+        rows = _as_partials(self._chosen.alone(len(time)), columns, need)
+        return rows if (time[1:] > time[:-1]).all() else tabled([rows], self._shape, need=need)
 
-    def _put_together(self, pieces: Iterator[Partials], *, sums_only: bool) -> Partials:
+    def _put_together(self, pieces: Iterator[Partials], *, need: Need) -> Partials:
         if self._shape.places > _MOST_PLACES:
             return self._grouped(pieces)
-        return tabled(pieces, self._shape, sums_only=sums_only)
+        return tabled(pieces, self._shape, need=need)
 
     def _grouped(self, every: Iterator[Partials]) -> Partials:
         """The same where most places are empty, or have few rows."""
@@ -227,17 +227,17 @@ class Scan:
                 rows = len(pieces[0])
         return grouped(pieces, self._span.width_ms)
 
-    def _partials(self, parts: Sequence[Part], names: Sequence[str]) -> Iterator[Partials]:
+    def _partials(self, parts: Sequence[Part], need: Need) -> Iterator[Partials]:
         for part in parts:
             is_raw = part.level is Level.RAW
-            wanted = ("time", "value") if is_raw else names
+            wanted = ("time", "value") if is_raw else _PARTIAL[need]
             for _, groups, columns in self._of_files(part, Kind(part.level), wanted):
-                yield _as_partials(groups, columns)
+                yield _as_partials(groups, columns, need)
             for run in self._source.runs:
                 if run.oldest < part.end and (run.is_kept_raw or not is_raw):
                     rows = run.rows if is_raw else run.minutes
                     for _, groups, columns in self._of_run(part, rows):
-                        yield _as_partials(groups, columns)
+                        yield _as_partials(groups, columns, need)
 
     def _bins(self, parts: Sequence[Part]) -> Iterator[_Piece]:
         for part in parts:
@@ -262,8 +262,10 @@ _Piece: TypeAlias = tuple[Part, Ints, Columns]
 """Groups and columns of rows of one part of a range."""
 _EMPTY = np.empty(0, np.int64)
 _RAW = ("series", "time", "value")
-_SUMS = ("time", "count", "total")
-_PARTIAL = ("time", "count", "total", "low", "high", "last", "after")
+_PARTIAL = {
+    need: ("time", "count", *(each.replace("last_at", "after") for each in need.value))
+    for need in Need
+}
 
 
 def _of_one(
@@ -320,15 +322,15 @@ def _runs(series: Ints) -> tuple[Ints, Ints]:
     return series[starts], np.diff(np.append(starts, len(series)))
 
 
-def _as_partials(groups: Ints, columns: Columns) -> Partials:
+def _as_partials(groups: Ints, columns: Columns, need: Need) -> Partials:
     """Rows as partials of one row each, or of the finer buckets that they are of."""
     time = columns["time"]
     if "value" in columns:
         value = columns["value"]
         ones = np.ones(len(value), np.int64)
         return Partials(groups, time, ones, value, value, value, value, time)
-    if "low" not in columns:
-        return sums(groups, time, columns["count"], columns["total"])
+    if need is not Need.ALL:
+        return some(groups, time, columns["count"], columns[need.value[0]], need)
     total, low, high, last = (columns[name] for name in ("total", "low", "high", "last"))
     count, last_at = columns["count"], time + columns["after"]
     return Partials(groups, time, count, total, low, high, last, last_at)

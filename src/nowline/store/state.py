@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import count
 
 from nowline.model import partials
-from nowline.model.partials import Partials
+from nowline.model.partials import Need, Partials
 from nowline.store.base import Span
 from nowline.store.blockfile import DamagedFileError, Reader
 from nowline.store.catalogue import Selection
@@ -59,7 +59,7 @@ class State:
         return min((run.oldest for run in self.runs), default=_NEVER)
 
     def partials_at_hand(
-        self, readers: Readers, selection: Selection, span: Span, *, sums_only: bool
+        self, readers: Readers, selection: Selection, span: Span, *, need: Need
     ) -> Partials | None:
         """Partials of one series, as far as `at_hand` goes; else None."""
         if not len(selection.series):
@@ -68,7 +68,7 @@ class State:
             return None
         # What is wrong with a file is told when it is read in a thread.
         with contextlib.suppress(AbandonedError, DamagedFileError, OSError):
-            return Scan(self.at_hand(readers), selection, span).partials(sums_only=sums_only)
+            return Scan(self.at_hand(readers), selection, span).partials(need=need)
         return None
 
     def at_hand(self, readers: Readers) -> Source:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from nowline.model import grouping
 from nowline.model.grouping import Shape, fold, grouped, tabled
-from nowline.model.partials import Partials, merge
+from nowline.model.partials import Need, Partials, merge
 from nowline.model.query import SECOND_MS
 from reference import Row, columns
 
@@ -56,9 +56,10 @@ def test_parts_are_put_together_until_they_are_many_rows(
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(grouping, "_FEW_ROWS", few)
         same(tabled(taken, room), expected)
-        sums = tabled(taken, room, sums_only=True)
-    for name in ("key", "bucket", "count", "total"):
-        assert np.allclose(getattr(sums, name), getattr(expected, name)), name
+        for need in Need:
+            some = tabled(taken, room, need=need)
+            for name in ("key", "bucket", "count", *need.value):
+                assert np.allclose(getattr(some, name), getattr(expected, name)), name
 
 
 def test_rows_that_are_in_place_already_stay_as_they_are() -> None:

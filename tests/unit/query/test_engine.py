@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from nowline.errors import Code, NowlineError
-from nowline.model.partials import Partials
+from nowline.model.partials import Need, Partials
 from nowline.model.query import DAY_MS, MINUTE_MS, Aggregation, Query, TimeRange
 from nowline.model.series import MetricType
 from nowline.query.answers import Answer
@@ -192,9 +192,9 @@ async def test_what_was_read_while_a_late_row_came_is_not_kept(
     await world.put_away(1, 0)
     partials = world.store.partials
 
-    async def overtaken(selection: Selection, span: Span, *, sums_only: bool = False) -> Partials:
+    async def overtaken(selection: Selection, span: Span, *, need: Need = Need.ALL) -> Partials:
         """Answer with what there was before a late row was stored."""
-        found = await partials(selection, span, sums_only=sums_only)
+        found = await partials(selection, span, need=need)
         world.take_in([Row(0, START - MINUTE_MS, 2.0)])
         await world.put_away(1, 0)
         return found
@@ -247,9 +247,9 @@ async def test_a_range_that_moves_and_the_one_to_compare_with_are_both_kept(
     spans = []
     partials = world.store.partials
 
-    async def noted(selection: Selection, span: Span, *, sums_only: bool = False) -> Partials:
+    async def noted(selection: Selection, span: Span, *, need: Need = Need.ALL) -> Partials:
         spans.append(span.end - span.start)
-        return await partials(selection, span, sums_only=sums_only)
+        return await partials(selection, span, need=need)
 
     monkeypatch.setattr(world.store, "partials", noted)
     query = msgspec.structs.replace(LATEST, time_range=time_range, compare=compare)
@@ -313,9 +313,9 @@ async def test_a_batch_reads_a_range_once_however_many_ask(
     spans = []
     partials = world.store.partials
 
-    async def counted(selection: Selection, span: Span, *, sums_only: bool = False) -> Partials:
+    async def counted(selection: Selection, span: Span, *, need: Need = Need.ALL) -> Partials:
         spans.append(span)
-        return await partials(selection, span, sums_only=sums_only)
+        return await partials(selection, span, need=need)
 
     monkeypatch.setattr(world.store, "partials", counted)
     asked = [

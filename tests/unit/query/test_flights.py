@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from nowline.model.partials import Partials
+from nowline.model.partials import Need, Partials
 from nowline.model.query import MINUTE_MS, Aggregation, Query, TimeRange
 from nowline.query.answers import Answer
 from nowline.store.base import Span
@@ -41,14 +41,14 @@ class Gate:
         self._partials = world.store.partials
 
     async def partials(
-        self, selection: Selection, span: Span, *, sums_only: bool = False
+        self, selection: Selection, span: Span, *, need: Need = Need.ALL
     ) -> Partials:
         async with self.reached:
             self.asked += 1
             self.reached.notify_all()
         try:
             # What the store tells is as of when it was asked.
-            found = await self._partials(selection, span, sums_only=sums_only)
+            found = await self._partials(selection, span, need=need)
             await self.open.wait()
         except asyncio.CancelledError:
             self.cancelled += 1

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from nowline.model import histogram
 from nowline.model.level import Level
+from nowline.model.partials import Need
 from nowline.model.query import DAY_MS, HOUR_MS, MINUTE_MS
 from nowline.store import flushing, hot, scan
 from nowline.store.base import Rows, Span
@@ -97,7 +98,7 @@ def test_partials_and_bins_are_those_of_all_rows(
 
 @given(st.lists(ROWS, max_size=3), st.sampled_from(IDS), SPANS)
 @settings(max_examples=40)
-def test_sums_of_one_series_in_files_are_those_of_its_rows(
+def test_one_series_in_files_is_told_as_its_rows_are(
     tmp_path_factory: pytest.TempPathFactory, in_files: list[list[Row]], series: int, span: Span
 ) -> None:
     question = Scan(
@@ -105,11 +106,12 @@ def test_sums_of_one_series_in_files_are_those_of_its_rows(
     )
     every = [row for rows in in_files for row in rows]
     expected = cells(every, {series: 2}, span.start, span.end, span.width_ms)
-    assert_equal(question.partials(), expected)
-    sums = question.partials(sums_only=True)
     whole = question.partials()
-    for name in ("key", "bucket", "count", "total"):
-        assert getattr(sums, name).tolist() == getattr(whole, name).tolist()
+    assert_equal(whole, expected)
+    for need in Need:
+        some = question.partials(need=need)
+        for name in ("key", "bucket", "count", *need.value):
+            assert getattr(some, name).tolist() == getattr(whole, name).tolist()
 
 
 def test_a_series_in_several_groups_counts_in_each(tmp_path: Path) -> None:
