@@ -345,7 +345,7 @@ class Catalogue:
         *,
         increases: bool,
     ) -> Selection:
-        places = np.flatnonzero(metric.columns.choose(filters))
+        places = metric.columns.choose(filters)
         group, values = metric.columns.group(places, group_by)
         chosen = map(metric.series.__getitem__, places.tolist())
         series = np.fromiter(chosen, np.int64, len(places))
