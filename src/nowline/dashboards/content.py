@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 
 from nowline.errors import NowlineError, invalid
-from nowline.model.dashboard import GRID_COLUMNS, Content, Widget, WidgetType
-from nowline.model.query import Query, TimeRange, duration_ms
+from nowline.model.dashboard import GRID_COLUMNS, Content, Widget, WidgetType, over_own_span
+from nowline.model.query import Query, duration_ms
 
 REFRESH_INTERVALS = ("live", "1s", "5s", "30s", "1m", "1h", "1d")
 PREVIOUS = "previous"
@@ -42,11 +42,7 @@ def query_of(widget: Widget) -> Query | None:
     raw = widget.config.get("query")
     if raw is None:
         return None
-    query = msgspec.convert(raw, Query)
-    last = _last_of(widget.config)
-    if last is None or query.time_range != TimeRange():
-        return query
-    return msgspec.structs.replace(query, time_range=TimeRange(last=last))
+    return over_own_span(widget, msgspec.convert(raw, Query))
 
 
 def refresh_of(widget: Widget) -> str | None:
@@ -55,19 +51,13 @@ def refresh_of(widget: Widget) -> str | None:
     return refresh if refresh in REFRESH_INTERVALS else None
 
 
-def _last_of(config: dict[str, Any]) -> str | None:
-    span = config.get("time_range")
-    last = span.get("last") if isinstance(span, dict) else None
-    return last if isinstance(last, str) else None
-
-
 def queries_of(widget: Widget) -> list[Query]:
     """All that a widget asks: its one query, and those that are listed."""
     listed = widget.config.get("queries")
     entries = listed if isinstance(listed, list) else []
     asked = [each.get("query") for each in entries if isinstance(each, dict)]
     read = (as_query(raw) for raw in (widget.config.get("query"), *asked))
-    return [query for query in read if query is not None]
+    return [over_own_span(widget, query) for query in read if query is not None]
 
 
 def as_query(raw: object) -> Query | None:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from nowline.model.query import Query, TimeRange
 from nowline.model.user import Principal, Scope
 
 GRID_COLUMNS = 12
@@ -51,6 +52,15 @@ class Widget(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     position: Position
     config: dict[str, Any]
     title: Annotated[str, msgspec.Meta(max_length=200)] | None = None
+
+
+def over_own_span(widget: Widget, query: Query) -> Query:
+    """The query over the span that its widget names, unless it names one itself."""
+    span = widget.config.get("time_range")
+    last = span.get("last") if isinstance(span, dict) else None
+    if not isinstance(last, str) or query.time_range != TimeRange():
+        return query
+    return msgspec.structs.replace(query, time_range=TimeRange(last=last))
 
 
 class Content(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

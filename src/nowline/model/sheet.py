@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from nowline.errors import invalid
-from nowline.model.dashboard import Widget
+from nowline.model.dashboard import Widget, over_own_span
 from nowline.model.event import Event
 from nowline.model.points import Points
 from nowline.model.query import Query
@@ -151,11 +151,15 @@ def queries_of(widget: Widget) -> list[Labelled]:
     listed = widget.config.get("queries")
     if listed is None:
         raw = widget.config.get("query")
-        return [] if raw is None else [Labelled(msgspec.convert(raw, Query), title)]
-    return [_labelled(each, title) for each in msgspec.convert(listed, list[dict[str, Any]])]
+        return [] if raw is None else [_labelled(widget, raw, title)]
+    entries = msgspec.convert(listed, list[dict[str, Any]])
+    return [_labelled(widget, each.get("query"), _label(each) or title) for each in entries]
 
 
-def _labelled(raw: dict[str, Any], title: str) -> Labelled:
-    label = raw.get("label")
-    query = msgspec.convert(raw.get("query"), Query)
-    return Labelled(query, label if isinstance(label, str) and label else title)
+def _labelled(widget: Widget, raw: object, label: str) -> Labelled:
+    return Labelled(over_own_span(widget, msgspec.convert(raw, Query)), label)
+
+
+def _label(entry: dict[str, Any]) -> str:
+    label = entry.get("label")
+    return label if isinstance(label, str) else ""
