@@ -16,6 +16,7 @@ import type { StoredDashboard } from './dashboards/stored.svelte';
 import type { Session } from './session.svelte';
 import { Sharing } from './share/sharing.svelte';
 import type { Router } from './shell/router.svelte';
+import { FirstSteps } from './start/first-steps.svelte';
 
 /** The whole signed-in page: what panels share, and what only features use. */
 export interface App extends Page {
@@ -24,6 +25,7 @@ export interface App extends Page {
   router: Router;
   catalogue: Catalogue;
   sharing: Sharing;
+  firstSteps: FirstSteps;
   /** By id, the dashboards whose last changes the server does not have yet. */
   unsaved: Map<string, StoredDashboard>;
 }
@@ -34,6 +36,7 @@ export { getApp, setApp };
 
 export function createApp(session: Session, router: Router, theme: Theme): App {
   const live = new LiveClient(session.api, transportOf(router.params.get('transport')));
+  const catalogue = new Catalogue();
   const app: App = {
     session,
     router,
@@ -46,7 +49,8 @@ export function createApp(session: Session, router: Router, theme: Theme): App {
     loop: new FrameLoop(),
     tooltip: new Tooltip(),
     cursor: new LinkedCursor(),
-    catalogue: new Catalogue(),
+    catalogue,
+    firstSteps: new FirstSteps(session, catalogue),
     sharing: new Sharing(),
     unsaved: new Map(),
     drill: (query, tags) => {

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 
 import type { CatalogueEntry } from '../../live/protocol';
-import { cardFor, curl, ownMetrics } from './your-metrics';
+import { ownMetrics } from './own-metrics';
+import { cardFor, curl, exampleName } from './your-metrics';
 
 function entry(
   name: string,
@@ -57,5 +58,12 @@ describe('curl', () => {
     expect(command).toContain('Bearer nl_secret');
     const body = /-d '(.*)'/.exec(command)?.[1] ?? '';
     expect(JSON.parse(body)).toEqual({ metrics: [{ name: 'coffee.cups', value: 3 }] });
+  });
+});
+
+describe('exampleName', () => {
+  it('is a name that no metric has yet', () => {
+    expect(exampleName(new Set(['orders']))).toBe('coffee.cups');
+    expect(exampleName(new Set(['coffee.cups', 'coffee.cups.2']))).toBe('coffee.cups.3');
   });
 });

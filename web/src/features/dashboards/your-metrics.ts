@@ -1,46 +1,31 @@
-import type { CatalogueEntry } from '../../live/protocol';
+import type { CatalogueEntry, Query } from '../../live/protocol';
 import { PLAIN_CONFIG, type Widget, type WidgetConfig } from '../../panels/widget';
 import { unitOf } from '../../series/unit';
 
-/** Metrics that have a dashboard of their own: those of events and tasks among them. */
-const BUILT_IN =
-  /^(host|nowline|shop)\.|^(activity\.active_users|events|api\.(calls|errors|duration)|task\.(count|duration|cpu|memory))$/;
-
-export function isOwn({ name }: CatalogueEntry): boolean {
-  return !BUILT_IN.test(name);
-}
-
-/** The newest metrics first, so that what was just sent is what is seen. */
-export function ownMetrics(entries: readonly CatalogueEntry[]): CatalogueEntry[] {
-  return entries.filter(isOwn).sort((a, b) => (a.first_seen < b.first_seen ? 1 : -1));
-}
-
-/** What one number says most about a metric of this type. */
-function meaning(type: string): Pick<
-  WidgetConfig,
-  'reduce' | 'overMs' | 'zeroFill' | 'subtitle'
-> & {
-  aggregation: string;
-} {
+/** How one number says most about a metric of this type. */
+function meaning(type: string): Pick<WidgetConfig, 'reduce' | 'overMs' | 'zeroFill' | 'subtitle'> {
   const overMs = 300_000;
   if (type === 'counter' || type === 'cumulative')
-    return { aggregation: 'sum', reduce: 'sum', overMs, zeroFill: true, subtitle: 'sum of 5 min' };
+    return { reduce: 'sum', overMs, zeroFill: true, subtitle: 'sum of 5 min' };
   if (type === 'distribution')
     return {
-      aggregation: 'avg',
       reduce: 'avg',
       overMs,
       zeroFill: false,
       subtitle: 'mean of 5 min',
     };
-  return { aggregation: 'last', reduce: 'last', overMs, zeroFill: false, subtitle: 'latest' };
+  return { reduce: 'last', overMs, zeroFill: false, subtitle: 'latest' };
+}
+
+/** The question for what one number says of a metric. */
+export function numberQuery(entry: CatalogueEntry): Query {
+  const { reduce } = meaning(entry.type);
+  const last = reduce === 'sum' ? '10m' : '5m';
+  return { metric_name: entry.name, aggregation: reduce, time_range: { last } };
 }
 
 /** A card for a metric that nobody has arranged yet. */
 export function cardFor(entry: CatalogueEntry): Widget {
-  const { aggregation, ...shown } = meaning(entry.type);
-  const look = shown.reduce === 'sum' ? '10m' : '5m';
-  const query = { metric_name: entry.name, aggregation, time_range: { last: look } };
   return {
     id: `metric:${entry.name}`,
     type: 'metric',
@@ -48,9 +33,9 @@ export function cardFor(entry: CatalogueEntry): Widget {
     position: { x: 0, y: 0, w: 3, h: 2 },
     config: {
       ...PLAIN_CONFIG,
-      ...shown,
+      ...meaning(entry.type),
       unit: unitOf(entry.name, entry.unit),
-      queries: [{ query, label: entry.name }],
+      queries: [{ query: numberQuery(entry), label: entry.name }],
     },
   };
 }
@@ -67,12 +52,21 @@ export class CardDeck {
   }
 }
 
+const EXAMPLE = 'coffee.cups';
+
 /** A command that sends one point, ready to run. */
-export function curl(origin: string, key: string): string {
+export function curl(origin: string, key: string, metric = EXAMPLE): string {
   return [
     `curl ${origin}/api/v1/ingest/metrics \\`,
     `  -H 'Authorization: Bearer ${key}' \\`,
     `  -H 'Content-Type: application/json' \\`,
-    `  -d '{"metrics": [{"name": "coffee.cups", "value": 3}]}'`,
+    `  -d '{"metrics": [{"name": "${metric}", "value": 3}]}'`,
   ].join('\n');
+}
+
+/** The name of a metric to send as an example that is none of these. */
+export function exampleName(known: ReadonlySet<string>): string {
+  let name = EXAMPLE;
+  for (let number = 2; known.has(name); number += 1) name = `${EXAMPLE}.${String(number)}`;
+  return name;
 }
