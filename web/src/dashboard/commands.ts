@@ -7,7 +7,7 @@ import type { RawWidget } from './document';
 export type Shown = Pick<RawWidget, 'type' | 'title' | 'config'>;
 
 const COPY = ' (copy)';
-const LONGEST_TITLE = 200;
+export const LONGEST_TITLE = 200;
 
 /** An id that no other browser makes up at the same time. */
 export function newWidgetId(): string {

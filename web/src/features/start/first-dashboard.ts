@@ -1,9 +1,10 @@
-import { addWidget } from '../../dashboard/commands';
+import { addWidget, LONGEST_TITLE } from '../../dashboard/commands';
 import { emptyContent, LONGEST_NAME, type Content } from '../../dashboard/content';
 import type { CatalogueEntry } from '../../live/protocol';
+import type { RawConfig } from '../../panels/config';
 import { KINDS } from '../../panels/kinds';
 import type { Point } from '../../series/point';
-import { chooseMetric, newDraft } from '../dashboards/edit/draft';
+import { chooseMetric, configure, newDraft } from '../dashboards/edit/draft';
 
 /** The kinds of widgets that it has, and how wide each is. */
 const WIDTHS = new Map([
@@ -11,13 +12,21 @@ const WIDTHS = new Map([
   ['metric', 3],
 ]);
 
+/** What is shown of the metric, in a word. */
+function subtitleOf({ query, reduce }: RawConfig): string | undefined {
+  if (reduce === 'last') return 'latest';
+  return query?.aggregation === 'rate' ? 'each second' : query?.aggregation;
+}
+
 /** A private dashboard of one metric: how it goes over time, and its number. */
 export function firstDashboard(entry: CatalogueEntry): Content {
   const name = entry.name.slice(0, LONGEST_NAME);
+  const title = entry.name.slice(0, LONGEST_TITLE);
   return KINDS.reduce((content, kind) => {
     const w = WIDTHS.get(kind.id);
     if (w === undefined) return content;
-    const shown = chooseMetric(newDraft(kind), 0, entry.name, entry);
+    const draft = chooseMetric({ ...newDraft(kind), title }, 0, entry.name, entry);
+    const shown = configure(draft, { subtitle: subtitleOf(draft.config) });
     return addWidget(content, kind.id, shown, { w, h: kind.size.h });
   }, emptyContent(name));
 }

@@ -48,20 +48,24 @@ describe('firstDashboard', () => {
       ['chart', 0, 9],
       ['metric', 9, 3],
     ]);
+    expect(widgets.map(({ title }) => title)).toEqual(['coffee.cups', 'coffee.cups']);
     for (const { config } of widgets) expect(config.query?.metric_name).toBe('coffee.cups');
   });
 
-  it.each<[CatalogueEntry['type'], string]>([
-    ['gauge', 'avg'],
-    ['counter', 'rate'],
-    ['distribution', 'p95'],
-  ])('draws a %s by its %s', (type, aggregation) => {
-    const [chart] = firstDashboard(entry('x', undefined, type)).widgets;
-    expect(chart?.config.query?.aggregation).toBe(aggregation);
+  it.each<[CatalogueEntry['type'], string, string[]]>([
+    ['gauge', 'avg', ['avg', 'latest']],
+    ['counter', 'rate', ['each second', 'sum']],
+    ['distribution', 'p95', ['p95', 'latest']],
+  ])('draws a %s by its %s, and says so', (type, aggregation, subtitles) => {
+    const { widgets } = firstDashboard(entry('x', undefined, type));
+    expect(widgets[0]?.config.query?.aggregation).toBe(aggregation);
+    expect(widgets.map(({ config }) => config.subtitle)).toEqual(subtitles);
   });
 
-  it('has a name that the server takes, however long that of the metric is', () => {
-    expect(firstDashboard(entry('m'.repeat(200))).name).toHaveLength(100);
+  it('has names that the server takes, however long that of the metric is', () => {
+    const { name, widgets } = firstDashboard(entry('m'.repeat(255)));
+    expect(name).toHaveLength(100);
+    expect(widgets.map(({ title }) => title?.length)).toEqual([200, 200]);
   });
 });
 
