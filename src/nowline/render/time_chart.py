@@ -23,6 +23,7 @@ _AXIS: Final = 24
 _RIGHT: Final = 14
 _TICK: Final = 72
 _LINE: Final = 1.5
+_DOT: Final = 2.5
 _AREA_ALPHA, _LAYER_ALPHA, _BAR_ALPHA = 0.08, 0.55, 0.85
 # How much of its bucket a bar, or all that stand beside one another, may take.
 _BAR_FILL: Final = 0.8
@@ -137,17 +138,23 @@ def times(panel: Panel, plot: Plot) -> None:
 
 
 def _lines(panel: Panel, plot: Plot) -> None:
+    ground = plot.y(np.array([plot.ground]))[0]
+    alpha = _AREA_ALPHA if panel.settings.chart == "area" else 0
     for series in panel.drawing.series:
-        colour = panel.colours.of_slot(series.slot)
         for times_, values in series.line.runs():
             x, y = plot.x(times_), plot.y(values)
-            if len(times_) == 1:
-                panel.canvas.dot(float(x[0]), float(y[0]), 2.5, colour)
-                continue
-            if panel.settings.chart == "area":
-                base = np.full(len(x), plot.y(np.array([plot.ground]))[0])
-                panel.canvas.area(x, y, base, colour, _AREA_ALPHA)
-            panel.canvas.line(x, y, colour, _LINE)
+            colour = panel.colours.of_slot(series.slot)
+            _run(panel, x, y, np.full(len(x), ground), colour, alpha)
+
+
+def _run(panel: Panel, x: Floats, top: Floats, base: Floats, colour: str, alpha: float) -> None:
+    """A part of a line without a gap, filled down to its base; one point alone is a dot."""
+    if len(x) == 1:
+        panel.canvas.dot(float(x[0]), float(top[0]), _DOT, colour)
+        return
+    if alpha:
+        panel.canvas.area(x, top, base, colour, alpha)
+    panel.canvas.line(x, top, colour, _LINE)
 
 
 def _layers(panel: Panel, plot: Plot, layers: Sequence[Layer]) -> None:
@@ -158,8 +165,7 @@ def _layers(panel: Panel, plot: Plot, layers: Sequence[Layer]) -> None:
         cuts = np.flatnonzero(np.diff(known) > 1) + 1
         for run in np.split(known, cuts) if len(known) else []:
             top, base = plot.y(layer.top[run]), plot.y(layer.base[run])
-            panel.canvas.area(x[run], top, base, colour, _LAYER_ALPHA)
-            panel.canvas.line(x[run], top, colour, _LINE)
+            _run(panel, x[run], top, base, colour, _LAYER_ALPHA)
 
 
 def _bars(panel: Panel, plot: Plot, layers: Sequence[Layer]) -> None:

@@ -262,6 +262,19 @@ def test_a_line_is_drawn_in_its_colour_and_its_gap_is_not() -> None:
     assert not line[:, int(width * 0.45) : int(width * 0.55)].any()
 
 
+@pytest.mark.parametrize("config", [{}, {"chart": "area"}, {"chart": "area", "stack": True}])
+def test_a_point_alone_is_a_dot(config: dict[str, object]) -> None:
+    values = [math.nan] * 180 + [5.0] + [math.nan] * 179
+    chart = Shown(
+        widget("chart", {"max": 10, "min": 0, **config}, position=Position(0, 0, 12, 6)),
+        [rows({"": values})],
+    )
+    seen = pixels(sheet(chart, look=Look(Drawn.PNG, width=800, scale=2)))
+    dot = np.all(np.abs(seen - (0x11, 0x68, 0xB8)) < 40, axis=2)
+    width = seen.shape[1]
+    assert dot[:, int(width * 0.4) : int(width * 0.6)].sum() > 20
+
+
 def test_the_dark_theme_is_dark() -> None:
     chart = Shown(widget("chart", {}), [rows(waves(2))])
     light = pixels(sheet(chart, look=PNG))
