@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from running import ADMIN_EMAIL, ADMIN_PASSWORD, Server
+from running import Server
+from visiting import sign_in, visit
 
-_PATIENCE_MS = 30_000
 WIDTHS = (1440, 820, 390)
 
 
@@ -25,20 +25,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture
 def page(browser: Browser, server: Server) -> Iterator[Page]:
     """The page of activity, as an admin sees it; at the end no script may have failed."""
-    context = browser.new_context(viewport={"width": 1440, "height": 900})
-    opened = context.new_page()
-    opened.set_default_timeout(_PATIENCE_MS)
-    failures: list[str] = []
-    opened.on("pageerror", lambda error: failures.append(str(error)))
-    opened.goto(f"{server.url}/activity")
-    opened.get_by_test_id("signin-email").fill(ADMIN_EMAIL)
-    opened.get_by_test_id("signin-password").fill(ADMIN_PASSWORD)
-    opened.get_by_test_id("signin-submit").click()
-    # To leave sooner would be to leave before the answer.
-    opened.get_by_role("navigation", name="Main").wait_for()
-    yield opened
-    context.close()
-    assert failures == []
+    with visit(browser) as opened:
+        sign_in(opened, f"{server.url}/activity")
+        yield opened
 
 
 def send(server: Server, *events: dict[str, Any]) -> None:

@@ -14,8 +14,8 @@ from playwright.sync_api import Browser, FilePayload, Locator, Page, expect
 from accessibility import violations
 from asking import accept
 from running import ADMIN_EMAIL, ADMIN_PASSWORD, Server
+from visiting import sign_in, visit
 
-_PATIENCE_MS = 30_000
 _VIEWER = "victor@example.com"
 _PASSWORD = "a long enough password"
 WIDTHS = (1440, 820, 390)
@@ -40,19 +40,9 @@ def opened(
     browser: Browser, url: str, email: str = ADMIN_EMAIL, password: str = ADMIN_PASSWORD
 ) -> Iterator[Page]:
     """A page of somebody who has just signed in; at the end no script may have failed."""
-    context = browser.new_context(viewport={"width": 1440, "height": 900}, accept_downloads=True)
-    page = context.new_page()
-    page.set_default_timeout(_PATIENCE_MS)
-    failures: list[str] = []
-    page.on("pageerror", lambda error: failures.append(str(error)))
-    page.goto(url)
-    page.get_by_test_id("signin-email").fill(email)
-    page.get_by_test_id("signin-password").fill(password)
-    page.get_by_test_id("signin-submit").click()
-    page.get_by_role("navigation", name="Main").wait_for()
-    yield page
-    context.close()
-    assert failures == []
+    with visit(browser, accept_downloads=True) as page:
+        sign_in(page, url, email, password)
+        yield page
 
 
 @pytest.fixture

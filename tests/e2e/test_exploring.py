@@ -11,9 +11,9 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from accessibility import violations
-from running import ADMIN_EMAIL, ADMIN_PASSWORD, Server
+from running import Server
+from visiting import PATIENCE_MS, sign_in, visit
 
-_PATIENCE_MS = 30_000
 _SECOND_MS = 1000
 _MINUTE_MS = 60 * _SECOND_MS
 _REGIONS = {"eu": 30.0, "us": 20.0, "asia": 10.0}
@@ -76,21 +76,12 @@ def dashboard(server: Server) -> str:
 @pytest.fixture
 def page(browser: Browser, server: Server, dashboard: str) -> Iterator[Page]:
     """The dashboard, over the last hour; at the end no script may have failed."""
-    context = browser.new_context(viewport={"width": 1440, "height": 900}, timezone_id="Asia/Tokyo")
-    opened = context.new_page()
-    opened.set_default_timeout(_PATIENCE_MS)
-    expect.set_options(timeout=_PATIENCE_MS)
-    failures: list[str] = []
-    opened.on("pageerror", lambda error: failures.append(str(error)))
-    opened.goto(f"{server.url}{dashboard}?range=1h")
-    opened.get_by_test_id("signin-email").fill(ADMIN_EMAIL)
-    opened.get_by_test_id("signin-password").fill(ADMIN_PASSWORD)
-    opened.get_by_test_id("signin-submit").click()
-    shows(widget(opened, "sales"))
-    shows(widget(opened, "room"))
-    yield opened
-    context.close()
-    assert failures == []
+    expect.set_options(timeout=PATIENCE_MS)
+    with visit(browser, timezone_id="Asia/Tokyo") as opened:
+        sign_in(opened, f"{server.url}{dashboard}?range=1h")
+        shows(widget(opened, "sales"))
+        shows(widget(opened, "room"))
+        yield opened
 
 
 def widget(page: Page, name: str) -> Locator:

@@ -14,8 +14,8 @@ from playwright.sync_api import Browser, Page, expect
 from accessibility import violations
 from asking import accept
 from running import ADMIN_EMAIL, ADMIN_PASSWORD, Server
+from visiting import sign_in, visit
 
-_PATIENCE_MS = 30_000
 _EDITOR = "erin@example.com"
 _PASSWORD = "a long enough password"
 
@@ -33,21 +33,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
     """A page of a new visitor; at the end no script may have failed."""
-    context = browser.new_context(viewport={"width": 1440, "height": 900})
-    opened = context.new_page()
-    opened.set_default_timeout(_PATIENCE_MS)
-    failures: list[str] = []
-    opened.on("pageerror", lambda error: failures.append(str(error)))
-    yield opened
-    context.close()
-    assert failures == []
-
-
-def sign_in(page: Page, url: str, email: str, password: str) -> None:
-    page.goto(url)
-    page.get_by_test_id("signin-email").fill(email)
-    page.get_by_test_id("signin-password").fill(password)
-    page.get_by_test_id("signin-submit").click()
+    with visit(browser) as opened:
+        yield opened
 
 
 def run(command: str, body: dict[str, object]) -> None:

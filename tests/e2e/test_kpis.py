@@ -9,7 +9,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from asking import accept
-from running import ADMIN_EMAIL, ADMIN_PASSWORD, Server
+from running import Server
+from visiting import sign_in, visit
 
 WIDTHS = (1440, 820, 390)
 
@@ -26,18 +27,9 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture
 def page(browser: Browser, shop: Server) -> Iterator[Page]:
     """The page of KPIs, as an admin sees it; at the end no script may have failed."""
-    context = browser.new_context(viewport={"width": 1440, "height": 900})
-    opened = context.new_page()
-    opened.set_default_timeout(30_000)
-    failures: list[str] = []
-    opened.on("pageerror", lambda error: failures.append(str(error)))
-    opened.goto(f"{shop.url}/kpis")
-    opened.get_by_test_id("signin-email").fill(ADMIN_EMAIL)
-    opened.get_by_test_id("signin-password").fill(ADMIN_PASSWORD)
-    opened.get_by_test_id("signin-submit").click()
-    yield opened
-    context.close()
-    assert failures == []
+    with visit(browser) as opened:
+        sign_in(opened, f"{shop.url}/kpis")
+        yield opened
 
 
 def test_a_kpi_from_the_empty_page_to_its_end(page: Page) -> None:

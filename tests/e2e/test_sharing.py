@@ -12,9 +12,9 @@ from playwright.sync_api import Browser, FrameLocator, Page, expect
 
 from accessibility import violations
 from asking import accept
-from running import ADMIN_EMAIL, ADMIN_PASSWORD, Server
+from running import Server
+from visiting import sign_in, visit
 
-_PATIENCE_MS = 30_000
 WIDTHS = (1440, 820, 390)
 
 
@@ -30,27 +30,6 @@ def send(server: Server, value: float) -> None:
     with server.ingest() as sender:
         for tenant in ("acme", "umbrella"):
             accept(sender, {"name": "orders", "value": value, "tags": {"tenant": tenant}})
-
-
-@contextmanager
-def page_of(browser: Browser, **settings: object) -> Iterator[Page]:
-    """A page of somebody who is not signed in; at the end no script may have failed."""
-    context = browser.new_context(viewport={"width": 1440, "height": 900}, **settings)  # type: ignore[arg-type]
-    page = context.new_page()
-    page.set_default_timeout(_PATIENCE_MS)
-    failures: list[str] = []
-    page.on("pageerror", lambda error: failures.append(str(error)))
-    yield page
-    context.close()
-    assert failures == []
-
-
-def sign_in(page: Page, url: str) -> None:
-    page.goto(url)
-    page.get_by_test_id("signin-email").fill(ADMIN_EMAIL)
-    page.get_by_test_id("signin-password").fill(ADMIN_PASSWORD)
-    page.get_by_test_id("signin-submit").click()
-    page.get_by_role("navigation", name="Main").wait_for()
 
 
 def make(server: Server) -> str:
@@ -74,7 +53,7 @@ def assert_fits(page: Page) -> None:
 
 def test_a_link_is_made_watched_and_revoked(browser: Browser, server: Server) -> None:
     board = make(server)
-    with page_of(browser) as page, page_of(browser) as guest:
+    with visit(browser) as page, visit(browser) as guest:
         sign_in(page, f"{server.url}/d/{board}?range=1h")
         page.get_by_test_id("share").click()
         dialog = page.get_by_role("dialog", name="Share")
@@ -116,7 +95,7 @@ def test_a_link_is_live_where_no_socket_gets_through(
 ) -> None:
     with server.alice() as alice:
         made = alice.post(f"/api/v1/dashboards/{make(server)}/shares", json={}).json()
-    with page_of(browser) as guest:
+    with visit(browser) as guest:
         guest.goto(f"{server.url}{made['url']}?transport={transport}")
         badge = guest.get_by_test_id("live-state")
         expect(badge).to_have_attribute("data-transport", transport)
@@ -176,7 +155,7 @@ def test_a_frame_shows_what_is_locked_on_its_site_alone(browser: Browser, server
             frame.height = 500;
             document.body.append(frame);
         }"""
-        with page_of(browser) as page:
+        with visit(browser) as page:
             page.goto(f"http://localhost:{port}/")
             page.evaluate(embed, address)
             orders = frame(page).get_by_role("article", name="Orders")
@@ -186,7 +165,7 @@ def test_a_frame_shows_what_is_locked_on_its_site_alone(browser: Browser, server
             expect(frame(page).get_by_test_id("filters")).to_contain_text("tenant acme")
             alice.delete(f"/api/v1/dashboards/{board}/embeds/{made['id']}").raise_for_status()
             expect(frame(page).get_by_test_id("ended")).to_be_visible()
-        with page_of(browser) as page:
+        with visit(browser) as page:
             page.goto(f"http://127.0.0.1:{port}/")
             for refused in (address, f"{server.url}/"):
                 with page.expect_console_message(lambda told: "frame-ancestors" in told.text):

@@ -10,9 +10,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from accessibility import violations
 from asking import accept
-from running import ADMIN_EMAIL, ADMIN_PASSWORD, Server
-
-_PATIENCE_MS = 30_000
+from running import Server
+from visiting import PATIENCE_MS, sign_in, visit
 
 
 @pytest.fixture(scope="module")
@@ -27,14 +26,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
     """A screen on a wall; at the end no script may have failed."""
-    context = browser.new_context(viewport={"width": 1920, "height": 1080})
-    one = context.new_page()
-    one.set_default_timeout(_PATIENCE_MS)
-    failures: list[str] = []
-    one.on("pageerror", lambda error: failures.append(str(error)))
-    yield one
-    context.close()
-    assert failures == []
+    with visit(browser, width=1920, height=1080) as one:
+        yield one
 
 
 def make(server: Server, name: str, rows: int) -> str:
@@ -47,13 +40,6 @@ def make(server: Server, name: str, rows: int) -> str:
         made = alice.post("/api/v1/dashboards", json=content)
         assert made.status_code == 201, made.text
         return str(made.json()["id"])
-
-
-def sign_in(page: Page, url: str) -> None:
-    page.goto(url)
-    page.get_by_test_id("signin-email").fill(ADMIN_EMAIL)
-    page.get_by_test_id("signin-password").fill(ADMIN_PASSWORD)
-    page.get_by_test_id("signin-submit").click()
 
 
 def test_w_fills_the_screen_and_escape_leaves_it(page: Page, server: Server) -> None:
@@ -90,10 +76,10 @@ def test_several_take_turns_and_none_is_blank(page: Page, server: Server) -> Non
     wall = page.get_by_test_id("wall")
     expect(wall.get_by_role("heading", level=1)).to_have_text("Sales")
     # The second is drawn behind the first.
-    expect(page.get_by_test_id("wall-board")).to_have_count(2, timeout=_PATIENCE_MS)
+    expect(page.get_by_test_id("wall-board")).to_have_count(2, timeout=PATIENCE_MS)
     hidden = page.locator('[data-testid="wall-board"][inert] [data-testid="widget"]')
-    expect(hidden).to_contain_text("3", timeout=_PATIENCE_MS)
-    expect(wall.get_by_role("heading", level=1)).to_have_text("Stock", timeout=_PATIENCE_MS)
+    expect(hidden).to_contain_text("3", timeout=PATIENCE_MS)
+    expect(wall.get_by_role("heading", level=1)).to_have_text("Stock", timeout=PATIENCE_MS)
     assert f"boards={first}%2C{second}" in page.url
     page.mouse.move(300, 300)
     page.get_by_test_id("wall-leave").click()
@@ -106,7 +92,7 @@ def test_a_link_hangs_on_a_wall(page: Page, server: Server) -> None:
         made = alice.post(f"/api/v1/dashboards/{board}/shares", json={}).json()
     page.goto(f"{server.url}{made['url']}?wall")
     wall = page.get_by_test_id("wall")
-    expect(wall.get_by_role("article", name="Orders")).to_contain_text("3", timeout=_PATIENCE_MS)
+    expect(wall.get_by_role("article", name="Orders")).to_contain_text("3", timeout=PATIENCE_MS)
     expect(page.get_by_test_id("wall-board")).to_have_attribute("data-zoom", "0.80")
     page.keyboard.press("Escape")
     expect(page.get_by_role("heading", name="Lobby", level=1)).to_be_visible()

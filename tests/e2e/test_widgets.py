@@ -11,9 +11,9 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from accessibility import violations
-from running import ADMIN_EMAIL, ADMIN_PASSWORD, Server
+from running import Server
+from visiting import PATIENCE_MS, sign_in, visit
 
-_PATIENCE_MS = 30_000
 _MINUTE_MS = 60_000
 REGIONS = {"north": 40.0, "south": 30.0, "west": 20.0}
 DASHBOARDS = ("saas", "kpi", "business", "self")
@@ -35,20 +35,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture
 def page(browser: Browser, server: Server) -> Iterator[Page]:
     """The page, as an admin sees it; at the end no script may have failed."""
-    context = browser.new_context(viewport={"width": 1440, "height": 1100})
-    opened = context.new_page()
-    opened.set_default_timeout(_PATIENCE_MS)
-    expect.set_options(timeout=_PATIENCE_MS)
-    failures: list[str] = []
-    opened.on("pageerror", lambda error: failures.append(str(error)))
-    opened.goto(f"{server.url}/d/business")
-    opened.get_by_test_id("signin-email").fill(ADMIN_EMAIL)
-    opened.get_by_test_id("signin-password").fill(ADMIN_PASSWORD)
-    opened.get_by_test_id("signin-submit").click()
-    opened.get_by_role("navigation", name="Main").wait_for()
-    yield opened
-    context.close()
-    assert failures == []
+    expect.set_options(timeout=PATIENCE_MS)
+    with visit(browser, height=1100) as opened:
+        sign_in(opened, f"{server.url}/d/business")
+        yield opened
 
 
 def sell(server: Server, revenue: dict[str, float]) -> None:
