@@ -15,13 +15,13 @@ from nowline.model.series import MetricType, SeriesKey
 from nowline.query.blocks import Block, Want
 from nowline.query.cache import Cache
 from nowline.query.engine import Engine
-from nowline.query.read import PartialReads, Read
+from nowline.query.job import Read
+from nowline.query.read import PartialReads
 from nowline.rollup.increases import Increases
 from nowline.rollup.revision import concatenate
 from nowline.rollup.window import Windows
-from nowline.store.base import Append, Rows, Span
+from nowline.store.base import Append, Rows, Span, Store
 from nowline.store.catalogue import Catalogue
-from nowline.store.embedded import EmbeddedStore
 from personas import SetClock
 from reference import Row, assert_equal, cells, columns
 
@@ -43,7 +43,7 @@ class Taken(NamedTuple):
 class World:
     """One metric `m` of four series on three hosts, and an engine that answers about it."""
 
-    def __init__(self, store: EmbeddedStore, kind: MetricType = MetricType.GAUGE) -> None:
+    def __init__(self, store: Store, kind: MetricType = MetricType.GAUGE) -> None:
         self.catalogue = Catalogue()
         self.windows = Windows(START + MINUTE_MS)
         self.store = store

@@ -113,3 +113,27 @@ def test_one_question_of_a_batch_that_costs_too_much_leaves_the_others_be(
     good, refused = answer.json()["results"]
     assert good["meta"]["points"] == 2
     assert refused["error"]["status"] == 422
+
+
+def test_counts_by_size_are_lines_with_bounds(sender: httpx.Client, reader: httpx.Client) -> None:
+    values = [0, 15, 15, 40, 41, 700]
+    sent = [
+        {"name": "sizes", "type": "distribution", "value": value, "time": BASE + at * 1000}
+        for at, value in enumerate(values)
+    ]
+    assert sender.post("/api/v1/ingest/metrics", json=sent).status_code == 202
+    assert counted(reader, "sizes", len(values)) == len(values)
+    asked = question(metric_name="sizes", aggregation="histogram", interval="1m")
+    answer = reader.post(URL, json=asked, headers={"accept": "text/csv"})
+    header, *found = csv.reader(io.StringIO(answer.text, newline=""))
+    assert header == ["timestamp", "value", "from", "to"]
+    told = [(float(count), float(low), float(high)) for _, count, low, high in found]
+    assert [count for count, *_ in told] == [1, 2, 2, 1]
+    assert all(
+        low <= value <= high for value, (_, low, high) in zip((0, 15, 40, 700), told, strict=True)
+    )
+    result, no_gauge = reader.post(
+        BATCH, json={"queries": [asked, question(aggregation="histogram")]}
+    ).json()["results"]
+    assert [point["tags"]["from"] for point in result["data"]] == [row[2] for row in found]
+    assert [each["field"] for each in no_gauge["error"]["errors"]] == ["aggregation"]

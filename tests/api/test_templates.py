@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from typing import Any
 
 import httpx
@@ -53,18 +54,34 @@ def test_widgets_stand_on_the_grid_side_by_side(reader: httpx.Client) -> None:
     for template in templates(reader):
         names = [widget["id"] for widget in template["widgets"]]
         assert len(set(names)) == len(names)
-        taken: set[tuple[int, int]] = set()
-        for widget in template["widgets"]:
-            place = widget["position"]
-            assert 0 <= place["x"] < place["x"] + place["w"] <= 12
-            fields_of = {
-                (place["x"] + dx, place["y"] + dy)
-                for dx in range(place["w"])
-                for dy in range(place["h"])
-            }
-            assert fields_of
-            assert not fields_of & taken, (template["id"], widget["id"])
-            taken |= fields_of
+        check_places([widget["position"] for widget in template["widgets"]], 12)
+
+
+def test_layouts_for_smaller_screens_are_whole_or_not_there(reader: httpx.Client) -> None:
+    arranged = []
+    for template in templates(reader):
+        for layout, columns in (("medium", 6), ("small", 2)):
+            found = [widget.get("layouts", {}).get(layout) for widget in template["widgets"]]
+            places = [place for place in found if place is not None]
+            assert len(places) in {0, len(found)}, (template["id"], layout)
+            check_places(places, columns)
+            arranged += places
+    assert arranged
+
+
+def check_places(places: list[dict[str, int]], columns: int) -> None:
+    """None reaches beyond the columns, and none stands on another."""
+    taken: set[tuple[int, int]] = set()
+    for place in places:
+        assert 0 <= place["x"] < place["x"] + place["w"] <= columns
+        covered = {
+            (place["x"] + dx, place["y"] + dy)
+            for dx in range(place["w"])
+            for dy in range(place["h"])
+        }
+        assert covered
+        assert not covered & taken, place
+        taken |= covered
 
 
 def test_every_query_of_a_template_is_answered(reader: httpx.Client) -> None:
@@ -133,3 +150,13 @@ def test_only_who_may_read_gets_them(sender: httpx.Client) -> None:
     for url in (URL, f"{URL}/host"):
         assert sender.get(url).status_code == 403
         assert sender.get(url, headers={"authorization": ""}).status_code == 401
+
+
+def test_a_template_is_compressed_for_who_takes_it(reader: httpx.Client) -> None:
+    plain = reader.get(f"{URL}/host", headers={"accept-encoding": "identity"})
+    assert "content-encoding" not in plain.headers
+    with reader.stream("GET", f"{URL}/host", headers={"accept-encoding": "gzip"}) as packed:
+        body = b"".join(packed.iter_raw())
+    assert packed.headers["content-encoding"] == "gzip"
+    assert int(packed.headers["content-length"]) == len(body) < len(plain.content) / 3
+    assert gzip.decompress(body) == plain.content

@@ -54,6 +54,15 @@ async def template_list(templates: NamedDependency[Templates]) -> TemplateList:
 @get("/api/v1/templates/{template_id:str}", opt={"action": Action.READ}, tags=["dashboards"])
 async def template(templates: NamedDependency[Templates], template_id: FromPath[str]) -> Template:
     """Get a built-in dashboard with its widgets."""
+    return find_template(templates, template_id)
+
+
+def find_template(templates: Templates, template_id: str) -> Template:
+    """The template with this id.
+
+    Raises:
+        NowlineError: NOT_FOUND.
+    """
     found = templates.get(template_id)
     if found is None:
         raise NowlineError(Code.NOT_FOUND, f"There is no template `{template_id}`.")

@@ -83,7 +83,7 @@ async def query(
     started = time.perf_counter()
     answer = await while_there(request, engine.ask(data))
     if prefers_csv(request.headers.get("accept", "")):
-        return Response(to_csv(answer.points, answer.plan.group_by), media_type=CSV)
+        return Response(to_csv(answer.points, answer.plan.keys), media_type=CSV)
     return Response(answer_bytes(answer, started), media_type="application/json")
 
 

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-LONGEST_S = 0.004
+LONGEST_S = 0.002
 """How long one slice holds the loop."""
 # A request goes through the loop several times until it is answered. A round in which nobody has
 # anything to do costs next to nothing.

@@ -11,6 +11,7 @@ histogram and Prometheus' native histograms bin in the same way.
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
@@ -24,7 +25,12 @@ LOG_GAMMA = math.log(GAMMA)
 # Greater than the bin of any finite value on either side of 1, so that a bin's code can carry
 # the sign of its values and code order is value order; zero has a code of its own.
 OFFSET = 40_000
+_MOST_EXPONENT = math.log(sys.float_info.max)
 ZERO = 0
+# Of so many bins the last ends at twice where the first begins, but for a hundredth of a percent.
+_DOUBLING = 35
+SIZES_A_DOUBLING = 2
+"""How many sizes (see `sizes`) there are to each doubling of a value: about seven to a tenfold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +74,28 @@ def middles(bins: Ints) -> Floats:
     # Half of a power of GAMMA first: the widest bin ends beyond the greatest double.
     size = np.exp(exponent * LOG_GAMMA) * (2 * GAMMA / (1 + GAMMA))
     return np.where(bins == ZERO, 0.0, np.sign(bins) * np.minimum(size, np.finfo(float).max))
+
+
+def sizes(bins: Ints) -> Ints:
+    """The size of each bin: a wider one, coded alike, that whole bins are in.
+
+    What is in which does not hang on the data, so counts by size add up over any time.
+    """
+    wider = (np.abs(bins) - OFFSET) * SIZES_A_DOUBLING // _DOUBLING
+    return np.where(bins == ZERO, ZERO, np.sign(bins) * (wider + OFFSET))
+
+
+def bounds(size: int) -> tuple[float, float]:
+    """From where to where the values of a size are; that nearer to zero is one of them."""
+    if size == ZERO:
+        return 0.0, 0.0
+    near, far = (_edge(abs(size) - OFFSET + step) for step in (0, 1))
+    return (near, far) if size > 0 else (-far, -near)
+
+
+def _edge(wider: int) -> float:
+    exponent = -(-wider * _DOUBLING // SIZES_A_DOUBLING) * LOG_GAMMA
+    return math.exp(exponent) if exponent < _MOST_EXPONENT else sys.float_info.max
 
 
 def empty() -> Bins:

@@ -22,7 +22,8 @@ class Aggregation(Enum):
     """How the rows of a bucket become one value.
 
     `count` counts rows. `rate` is per second: of a counter's sum, of a cumulative metric's
-    increase, of a distribution's observations, of a gauge's rise.
+    increase, of a distribution's observations, of a gauge's rise. `histogram` is no one value: it
+    counts the observations of a distribution by their size, a line for each size.
     """
 
     AVG = "avg"
@@ -36,6 +37,7 @@ class Aggregation(Enum):
     P90 = "p90"
     P95 = "p95"
     P99 = "p99"
+    HISTOGRAM = "histogram"
 
     # Each is there once: this spares every look into a table by aggregation the hash of its name.
     __hash__ = object.__hash__
@@ -44,6 +46,11 @@ class Aggregation(Enum):
     def quantile(self) -> float | None:
         """The quantile that it asks for, from 0 to 1; None if it is not a percentile."""
         return _QUANTILES.get(self)
+
+    @property
+    def is_binned(self) -> bool:
+        """Whether it is made of histogram bins."""
+        return self is Aggregation.HISTOGRAM or self in _QUANTILES
 
 
 _QUANTILES = {

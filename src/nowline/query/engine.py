@@ -25,10 +25,11 @@ from nowline.query.figure import Figure
 from nowline.query.fill import fill
 from nowline.query.flights import Flights
 from nowline.query.handover import Handover, Missing, Shared
+from nowline.query.job import Read
 from nowline.query.plan import Plan, Subject, keep, plan
 from nowline.query.question import Question, question
 from nowline.query.ranges import second_after
-from nowline.query.read import BinReads, PartialReads, Read
+from nowline.query.read import BinReads, PartialReads
 from nowline.query.recent import Recent
 from nowline.query.retention import FOR_EVER, Kept
 from nowline.store.base import Store
@@ -382,8 +383,8 @@ async def _answer(planned: Plan, parts: list[_Found | Exception]) -> Answer | Ex
 def _finished(planned: Plan, points: Points) -> Points:
     if planned.fill is not Fill.NONE:
         starts = planned.grid().starts(planned.start, min(planned.end, planned.now))
-        points = fill(points, starts, planned.fill, grouped=bool(planned.group_by))
-    return thin(points, planned.max_points)
+        points = fill(points, starts, planned.fill, grouped=bool(planned.keys))
+    return thin(points, planned.max_points) if planned.is_thinned else points
 
 
 def _number(answer: Answer) -> float | None:

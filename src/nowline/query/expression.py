@@ -134,7 +134,8 @@ class _Token(NamedTuple):
     column: int
 
 
-_WORDS = [aggregation.value for aggregation in Aggregation]
+# A histogram is no number.
+_WORDS = [each.value for each in Aggregation if each is not Aggregation.HISTOGRAM]
 _FUNCTIONS = f"{', '.join(_WORDS[:-1])} or {_WORDS[-1]}"
 _PRECEDENCE = {"+": 1, "-": 1, "*": 2, "/": 2}
 _NUMBER = r"(?P<number>(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)"

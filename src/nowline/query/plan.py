@@ -11,7 +11,7 @@ from nowline.model.level import Level
 from nowline.model.query import DAY_MS, HOUR_MS, Aggregation, Fill, Query, TimeRange
 from nowline.model.series import MetricType
 from nowline.query.grid import Grid, moments_back, moved_back, of_zone
-from nowline.query.limits import check
+from nowline.query.limits import check, check_histogram, check_whole
 from nowline.query.ranges import (
     WIDTHS_MS,
     auto_ms,
@@ -25,6 +25,8 @@ from nowline.query.ranges import zone as zone_of
 from nowline.query.retention import FOR_EVER, Kept, finest
 
 _MOST_POINTS = 100_000
+# Of a histogram: from where to where the values of a line are.
+SIZE_KEYS = ("from", "to")
 # Wider than any range: all of it is one bucket, of whole days.
 ALL_TIME_MS = 10_000_000 * DAY_MS
 # Where `auto` would read about this many raw rows for percentiles, it takes hours, which have bins.
@@ -101,6 +103,16 @@ class Plan:
         """How many buckets the range touches; of a zone's days, about so many."""
         return -(-self.end // self.width_ms) - self.start // self.width_ms
 
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """What the tags of its lines are called."""
+        return SIZE_KEYS if self.aggregation is Aggregation.HISTOGRAM else self.group_by
+
+    @property
+    def is_thinned(self) -> bool:
+        """Whether points may be left out: counts by size add up, so none of them may."""
+        return self.aggregation is not Aggregation.HISTOGRAM
+
     def grid(self) -> Grid:
         """The buckets."""
         if self.zone is None or self.width_ms % DAY_MS:
@@ -137,6 +149,8 @@ def plan(query: Query, now_ms: int, kept: Kept = FOR_EVER, subject: Subject = UN
         raise invalid("metric_name", "must not be empty")
     if not 1 <= query.max_points <= _MOST_POINTS:
         raise invalid("max_points", f"must be from 1 to {_MOST_POINTS}")
+    if query.aggregation is Aggregation.HISTOGRAM:
+        check_histogram(query, subject.type)
     start, end = range_of(query.time_range, now_ms)
     width, family = _width(query, end - start, subject), _family(query.time_range, start, end)
     if query.time_range.start is None:
@@ -158,13 +172,15 @@ def plan(query: Query, now_ms: int, kept: Kept = FOR_EVER, subject: Subject = UN
     )
     # Of what was asked: whether it is too much does not hang on how long a level is kept.
     check(planned.buckets(), compares_days=bool(planned.zone and planned.compare_ms))
+    if query.aggregation is Aggregation.HISTOGRAM and query.interval != "auto":
+        check_whole(planned.buckets(), query.max_points)
     return keep(planned, kept, subject.type)
 
 
 def keep(planned: Plan, kept: Kept, kind: MetricType | None) -> Plan:
     """The plan over what is kept: widened to the finest level that covers its range."""
     oldest = max(0, planned.start - planned.compare_ms)
-    whole = planned.aggregation.quantile is not None and kind is not MetricType.DISTRIBUTION
+    whole = planned.aggregation.is_binned and kind is not MetricType.DISTRIBUTION
     level = finest(kept, planned.now - oldest, binned=whole)
     until = finest(kept, planned.now - planned.end, binned=whole)
     if level is until is planned.finest is Level.RAW:
@@ -194,7 +210,7 @@ def _width(query: Query, span_ms: int, subject: Subject) -> int:
 
 def _reads_many_rows(aggregation: Aggregation, span_ms: int, subject: Subject) -> bool:
     """Whether percentiles would come from very many raw rows, as if each series came every 10 s."""
-    if aggregation.quantile is None or subject.type is MetricType.DISTRIBUTION:
+    if not aggregation.is_binned or subject.type is MetricType.DISTRIBUTION:
         return False
     rows = subject.series * span_ms // _USUAL_GAP_MS
     return span_ms >= _MANY_ROWS_SPAN_MS and rows > _MANY_ROWS

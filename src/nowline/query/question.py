@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from nowline.model.histogram import Bins, quantile
+from nowline.model.histogram import Bins, bounds, merge, quantile, sizes
 from nowline.model.partials import Ints, Need, Partials
 from nowline.model.points import Points
 from nowline.model.query import MINUTE_MS, Aggregation
 from nowline.model.series import MetricType
 from nowline.query.blocks import Want
 from nowline.query.limits import check_cells
-from nowline.query.plan import ALL_TIME_MS, Part, Plan
+from nowline.query.plan import ALL_TIME_MS, SIZE_KEYS, Part, Plan
 from nowline.query.values import need_of, reads_increases, rises, value_of
 from nowline.store.base import Span
 from nowline.store.catalogue import Catalogue, Selection
@@ -47,7 +47,7 @@ class Question:
 
     def partial_wants(self) -> list[Want]:
         """The partials that it needs: none for percentiles, two reads for the rise of gauges."""
-        if self.plan.aggregation.quantile is not None:
+        if self.plan.aggregation.is_binned:
             return []
         if not self.is_rise:
             need = need_of(self.plan.aggregation)
@@ -59,7 +59,7 @@ class Question:
 
     def bin_wants(self) -> list[Want]:
         """The bins that it needs."""
-        if self.plan.aggregation.quantile is None:
+        if not self.plan.aggregation.is_binned:
             return []
         distribution = self.kind is MetricType.DISTRIBUTION
         return [self._want(self.selection, self._span(), distribution=distribution)]
@@ -71,11 +71,16 @@ class Question:
             NowlineError: UNPROCESSABLE with the reason.
         """
         lines = len(self.selection.series if self.is_rise else self.selection.tags)
-        binned = self.plan.aggregation.quantile is not None
-        check_cells(self.plan.buckets(), lines, binned=binned)
+        check_cells(self.plan.buckets(), lines, binned=self.plan.aggregation.is_binned)
 
     def points(self, partials: list[Partials], bins: list[Bins]) -> Points:
-        """The value of each group and bucket from what was read."""
+        """The value of each group and bucket from what was read.
+
+        Raises:
+            NowlineError: UNPROCESSABLE where a histogram has too many lines.
+        """
+        if self.plan.aggregation is Aggregation.HISTOGRAM:
+            return self._counts(self.part.grid.bins(bins[0]))
         q = self.plan.aggregation.quantile
         if q is not None:
             key, bucket, value = quantile(self.part.grid.bins(bins[0]), q)
@@ -85,6 +90,17 @@ class Question:
             return self._rises(rows, partials[1])
         value = value_of(rows, self.plan.aggregation, self.kind, self._lengths)
         return Points(self.selection.tags, rows.key, rows.bucket, value)
+
+    def _counts(self, bins: Bins) -> Points:
+        rows = merge([replace(bins, bin=sizes(bins.bin))])
+        found, line = np.unique(rows.bin, return_inverse=True)
+        check_cells(self.plan.buckets(), len(found), binned=True)
+        order = np.lexsort((rows.bucket, line))
+        tags = [
+            dict(zip(SIZE_KEYS, map(_text, bounds(each)), strict=True)) for each in found.tolist()
+        ]
+        count = rows.count[order].astype(np.float64)
+        return Points(tags, line[order], rows.bucket[order], count)
 
     def _rises(self, rows: Partials, before: Partials) -> Points:
         risen = rises(rows, before, self.selection.group)
@@ -130,3 +146,7 @@ def question(plan: Plan, catalogue: Catalogue, part: Part, *, keeps: bool = True
     else:
         chosen = catalogue.select(plan.metric, plan.filters, plan.group_by)
     return Question(plan, kind, chosen, part, keeps)
+
+
+def _text(bound: float) -> str:
+    return f"{bound:.6g}"

@@ -11,9 +11,9 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
-from typing import Generic, NamedTuple
+from typing import Generic
 
 from nowline.model import histogram
 from nowline.model.grouping import grouped
@@ -23,6 +23,7 @@ from nowline.model.query import SECOND_MS
 from nowline.query.beside import beside
 from nowline.query.blocks import BLOCK_TTL_MS, Block, MissingBlock, Want, block_key
 from nowline.query.cache import Cache
+from nowline.query.job import Done, Job, Load, Loaded, Read, Shared
 from nowline.query.joining import joined
 from nowline.query.merging import T, cut, merged
 from nowline.query.recent import FreshRows, Memory, Recent
@@ -30,76 +31,6 @@ from nowline.store.base import Span, Store
 from nowline.store.catalogue import Selection
 
 _MOST_LOADS = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Read(Generic[T]):
-    """Rows by group and bucket, and whether part of them was at hand."""
-
-    rows: T
-    cached: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Loaded(Generic[T]):
-    """What the store has of a range, and the log's offset up to which it has it."""
-
-    rows: T
-    offset: int
-
-
-class _Load(NamedTuple):
-    """One call of the store, but for its series."""
-
-    span: Span
-    distribution: bool
-
-
-@dataclass(slots=True)
-class _Shared:
-    """Whose rows one call of the store is to tell, and what of them is of use."""
-
-    need: Need
-    selections: dict[int, Selection] = field(default_factory=dict)
-
-    def add(self, want: Want) -> None:
-        """One want more."""
-        self.selections[id(want.selection)] = want.selection
-        self.need = self.need.with_(want.need)
-
-
-@dataclass(slots=True)
-class _Job(Generic[T]):
-    """One want on its way.
-
-    Attributes:
-        want: What is wanted.
-        loads: What the store is asked for.
-        memory: Rows of the windows.
-        fresh: Rows that the store may not have yet, where they are asked for.
-        whole: The buckets to keep, `[start, end)`; empty if none.
-        known: Rows that were kept of whole buckets.
-        edge: Those that were kept, by seconds, of what is before them.
-        known_until: Up to where they are in `whole`; its start if there are none.
-        revision: The metric's, when this began.
-    """
-
-    want: Want
-    loads: list[_Load]
-    memory: list[T]
-    fresh: FreshRows | None
-    whole: tuple[int, int]
-    known: list[T]
-    edge: list[T]
-    known_until: int
-    revision: int
-
-
-class _Done(NamedTuple, Generic[T]):
-    """The rows of one want, and what to keep of them by the width of its buckets."""
-
-    rows: T
-    kept: list[tuple[int, Block[T]]]
 
 
 class Reads(ABC, Generic[T]):
@@ -122,12 +53,12 @@ class Reads(ABC, Generic[T]):
     async def read(self, wants: Sequence[Want]) -> list[Read[T] | Exception]:
         """The rows of each want, or why they could not be read."""
         # Nothing is awaited before all have begun: meanwhile the windows may let go of rows.
-        memory = Memory(self._recent, [want.selection for want in wants])
-        jobs = [self._begin(want, memory) for want in wants]
-        shared: dict[_Load, _Shared] = {}
+        jobs = [self._begin(want) for want in wants]
+        self._remember(jobs)
+        shared: dict[Load, Shared] = {}
         for job in jobs:
             for load in job.loads:
-                shared.setdefault(load, _Shared(job.want.need)).add(job.want)
+                shared.setdefault(load, Shared(job.want.need)).add(job.want)
         loaded = await self._answers(shared)
         return [await self._end(job, loaded) for job in jobs]
 
@@ -135,15 +66,16 @@ class Reads(ABC, Generic[T]):
         """The rows of each want where that takes no waiting and little time; else None."""
         if any(self._store.at_hand_until < self._stored_until(want) for want in wants):
             return None
-        memory = Memory(self._recent, [want.selection for want in wants])
-        jobs = [self._begin(want, memory) for want in wants]
-        loaded: dict[_Load, dict[int, Loaded[T]]] = {}
+        jobs = [self._begin(want) for want in wants]
+        loaded: dict[Load, dict[int, Loaded[T]]] = {}
         for job in jobs:
             for load in job.loads:
                 rows = self._load_at_hand(job.want, load)
                 if rows is None:
                     return None
                 loaded.setdefault(load, {})[id(job.want.selection)] = rows
+        # Last, for it is most of the work: whoever has to wait for the store does it again.
+        self._remember(jobs)
         return [self._told(job, self._put_together(job, loaded)) for job in jobs]
 
     def missing(self, wants: Iterable[Want], now_ms: int) -> list[MissingBlock[T]]:
@@ -152,10 +84,17 @@ class Reads(ABC, Generic[T]):
         each = (MissingBlock(self._kind, self._blocks, want, until, now_ms) for want in wants)
         return [block for block in each if block.is_missing]
 
-    def _begin(self, want: Want, memory: Memory) -> _Job[T]:
-        rows, ranges = self._split(want, memory)
+    def _remember(self, jobs: Sequence[Job[T]]) -> None:
+        """Give each job the rows of the windows, and those that the store may not have yet."""
+        memory = Memory(self._recent, [job.want.selection for job in jobs])
+        for job in jobs:
+            job.memory = self._newest(job.want, memory)
+            job.fresh = self._fresh(job.want, memory)
+
+    def _begin(self, want: Want) -> Job[T]:
+        ranges = self._stored(want)
         whole, revision = want.whole(self._recent.settled), self._blocks.revision(want.metric)
-        job = _Job(want, [], rows, self._fresh(want, memory), whole, [], [], whole[0], revision)
+        job: Job[T] = Job(want, [], [], None, whole, [], [], whole[0], revision)
         if not len(want.selection.series):
             return job
         width = want.span.width_ms
@@ -167,15 +106,13 @@ class Reads(ABC, Generic[T]):
             if self._knows_edge(job, ranges[0]):
                 del ranges[0]
             elif _in_seconds(ranges[0]) and width > SECOND_MS:
-                job.loads.append(_Load(Span(*ranges.pop(0), SECOND_MS), want.distribution))
+                job.loads.append(Load(Span(*ranges.pop(0), SECOND_MS), want.distribution))
         job.loads.extend(
-            _Load(Span(start, end, width), want.distribution)
-            for start, end in ranges
-            if start < end
+            Load(Span(start, end, width), want.distribution) for start, end in ranges if start < end
         )
         return job
 
-    def _knows_edge(self, job: _Job[T], edge: tuple[int, int]) -> bool:
+    def _knows_edge(self, job: Job[T], edge: tuple[int, int]) -> bool:
         """Take the rows before the first whole bucket from what was kept of them by seconds.
 
         The start of a range that moves with the clock moves through a bucket: without this it
@@ -199,15 +136,15 @@ class Reads(ABC, Generic[T]):
         return None if found is None else found.cut(*wanted)
 
     async def _answers(
-        self, shared: dict[_Load, _Shared]
-    ) -> dict[_Load, dict[int, Loaded[T]] | Exception]:
+        self, shared: dict[Load, Shared]
+    ) -> dict[Load, dict[int, Loaded[T]] | Exception]:
         """What the store has for each of the loads; one alone is asked for in this task."""
         if len(shared) == 1:
             return {load: await self._answer(load, wanted) for load, wanted in shared.items()}
         answers = await asyncio.gather(*map(self._answer, shared, shared.values()))
         return dict(zip(shared, answers, strict=True))
 
-    async def _answer(self, load: _Load, shared: _Shared) -> dict[int, Loaded[T]] | Exception:
+    async def _answer(self, load: Load, shared: Shared) -> dict[int, Loaded[T]] | Exception:
         """What the store has for each of the selections, in one call."""
         selections: dict[int, Selection] = shared.selections
         try:
@@ -220,9 +157,9 @@ class Reads(ABC, Generic[T]):
         return {key: Loaded(own, loaded.offset) for key, own in zip(selections, rows, strict=True)}
 
     async def _end(
-        self, job: _Job[T], loaded: dict[_Load, dict[int, Loaded[T]] | Exception]
+        self, job: Job[T], loaded: dict[Load, dict[int, Loaded[T]] | Exception]
     ) -> Read[T] | Exception:
-        good: dict[_Load, dict[int, Loaded[T]]] = {}
+        good: dict[Load, dict[int, Loaded[T]]] = {}
         for load in job.loads:
             answers = loaded[load]
             if isinstance(answers, Exception):
@@ -232,9 +169,7 @@ class Reads(ABC, Generic[T]):
         rows += sum(map(len, (*job.known, *job.memory, *job.edge)))
         return self._told(job, await beside(rows, self._put_together, job, good))
 
-    def _put_together(
-        self, job: _Job[T], loaded: Mapping[_Load, Mapping[int, Loaded[T]]]
-    ) -> _Done[T]:
+    def _put_together(self, job: Job[T], loaded: Mapping[Load, Mapping[int, Loaded[T]]]) -> Done[T]:
         """What is at hand and what was loaded, as one."""
         width = job.want.span.width_ms
         stored, rest = list(job.known), list(job.memory)
@@ -256,9 +191,9 @@ class Reads(ABC, Generic[T]):
             kept.append((width, self._block_of(job.want, rows, job.whole)))
             stored = [rows]
         stored.extend(rest)
-        return _Done(self._joined(stored, width), kept)
+        return Done(self._joined(stored, width), kept)
 
-    def _told(self, job: _Job[T], done: _Done[T]) -> Read[T]:
+    def _told(self, job: Job[T], done: Done[T]) -> Read[T]:
         """The rows, of which those are kept that may be."""
         for width_ms, block in done.kept:
             self._keep(job, width_ms, block)
@@ -277,7 +212,7 @@ class Reads(ABC, Generic[T]):
     def _block_of(want: Want, rows: T, within: tuple[int, int]) -> Block[T]:
         return Block(want.source, want.span.start, want.span.end, rows).cut(*within)
 
-    def _keep(self, job: _Job[T], width_ms: int, block: Block[T]) -> None:
+    def _keep(self, job: Job[T], width_ms: int, block: Block[T]) -> None:
         """Keep the block, unless the past has changed since it was asked for."""
         metric, key = job.want.metric, block_key(job.want, width_ms)
         if self._blocks.revision(metric) == job.revision:
@@ -289,7 +224,7 @@ class Reads(ABC, Generic[T]):
         """The rows of the want that the store may not have yet, where they are asked for."""
         return None
 
-    def _load_at_hand(self, want: Want, load: _Load) -> Loaded[T] | None:  # noqa: ARG002
+    def _load_at_hand(self, want: Want, load: Load) -> Loaded[T] | None:  # noqa: ARG002
         """What the store has at hand; None where it may have to be waited for."""
         return None
 
@@ -298,15 +233,19 @@ class Reads(ABC, Generic[T]):
         return want.span.end
 
     @abstractmethod
-    def _split(self, want: Want, memory: Memory) -> tuple[list[T], list[tuple[int, int]]]:
-        """Rows of the windows, and the ranges that the store has to tell, in order."""
+    def _stored(self, want: Want) -> list[tuple[int, int]]:
+        """The ranges that the store has to tell, in order; the windows tell the rest."""
 
     @abstractmethod
-    async def _load(self, selection: Selection, load: _Load, *, need: Need) -> Loaded[T]:
+    def _newest(self, want: Want, memory: Memory) -> list[T]:
+        """Rows of the windows."""
+
+    @abstractmethod
+    async def _load(self, selection: Selection, load: Load, *, need: Need) -> Loaded[T]:
         """Ask the store."""
 
     @abstractmethod
-    def _missed(self, job: _Job[T], loaded: Loaded[T], span: Span) -> list[T]:
+    def _missed(self, job: Job[T], loaded: Loaded[T], span: Span) -> list[T]:
         """Rows of the span that what was loaded should have and does not."""
 
     @abstractmethod
@@ -319,32 +258,35 @@ class PartialReads(Reads[Partials]):
 
     _kind = Partials
 
-    def _split(self, want: Want, memory: Memory) -> tuple[list[Partials], list[tuple[int, int]]]:
-        start, end, width = want.span.start, want.span.end, want.span.width_ms
-        hot_start = self._hot_start(start)
-        hot_end = end // SECOND_MS * SECOND_MS
-        if hot_start >= hot_end:
-            return [], [(start, end)]
-        newest = memory.partials(want.selection, hot_start, hot_end, width)
-        return [newest], [(start, hot_start), (hot_end, end)]
+    def _stored(self, want: Want) -> list[tuple[int, int]]:
+        start, end = want.span.start, want.span.end
+        hot_start, hot_end = self._hot(want)
+        return [(start, end)] if hot_start >= hot_end else [(start, hot_start), (hot_end, end)]
 
-    def _hot_start(self, start: int) -> int:
-        """The first whole second from there on that is in the windows."""
-        return -(-max(start, self._recent.start) // SECOND_MS) * SECOND_MS
+    def _newest(self, want: Want, memory: Memory) -> list[Partials]:
+        start, end = self._hot(want)
+        if start >= end:
+            return []
+        return [memory.partials(want.selection, start, end, want.span.width_ms)]
+
+    def _hot(self, want: Want) -> tuple[int, int]:
+        """The whole seconds that are in the windows, `[start, end)`; none if it is not less."""
+        start = -(-max(want.span.start, self._recent.start) // SECOND_MS) * SECOND_MS
+        return start, want.span.end // SECOND_MS * SECOND_MS
 
     def _stored_until(self, want: Want) -> int:
         end = want.span.end
         # The rest of a second at the end is the store's.
-        return min(end, self._hot_start(want.span.start)) if end % SECOND_MS == 0 else end
+        return min(end, self._hot(want)[0]) if end % SECOND_MS == 0 else end
 
-    def _load_at_hand(self, want: Want, load: _Load) -> Loaded[Partials] | None:
+    def _load_at_hand(self, want: Want, load: Load) -> Loaded[Partials] | None:
         rows = self._store.partials_at_hand(want.selection, load.span, need=want.need)
         return None if rows is None else Loaded(rows, 0)
 
-    async def _load(self, selection: Selection, load: _Load, *, need: Need) -> Loaded[Partials]:
+    async def _load(self, selection: Selection, load: Load, *, need: Need) -> Loaded[Partials]:
         return Loaded(await self._store.partials(selection, load.span, need=need), 0)
 
-    def _missed(self, job: _Job[Partials], loaded: Loaded[Partials], span: Span) -> list[Partials]:  # noqa: ARG002
+    def _missed(self, job: Job[Partials], loaded: Loaded[Partials], span: Span) -> list[Partials]:  # noqa: ARG002
         return []
 
     def _merge(self, parts: Sequence[Partials], width_ms: int) -> Partials:
@@ -356,8 +298,11 @@ class BinReads(Reads[Bins]):
 
     _kind = Bins
 
-    def _split(self, want: Want, memory: Memory) -> tuple[list[Bins], list[tuple[int, int]]]:  # noqa: ARG002
-        return [], [(want.span.start, want.span.end)]
+    def _stored(self, want: Want) -> list[tuple[int, int]]:
+        return [(want.span.start, want.span.end)]
+
+    def _newest(self, want: Want, memory: Memory) -> list[Bins]:  # noqa: ARG002
+        return []
 
     def _fresh(self, want: Want, memory: Memory) -> FreshRows | None:
         return memory.fresh.selected(want.selection)
@@ -365,14 +310,14 @@ class BinReads(Reads[Bins]):
     async def _load(
         self,
         selection: Selection,
-        load: _Load,
+        load: Load,
         *,
         need: Need,  # noqa: ARG002 - bins have counts only
     ) -> Loaded[Bins]:
         binned = await self._store.bins(selection, load.span, distribution=load.distribution)
         return Loaded(binned.bins, binned.offset)
 
-    def _missed(self, job: _Job[Bins], loaded: Loaded[Bins], span: Span) -> list[Bins]:
+    def _missed(self, job: Job[Bins], loaded: Loaded[Bins], span: Span) -> list[Bins]:
         # Fresh rows were looked at before the store was: a row that it took in meanwhile is
         # among both, and the offset tells so.
         return [] if job.fresh is None else [job.fresh.bins(span, loaded.offset)]

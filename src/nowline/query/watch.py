@@ -237,6 +237,9 @@ class MetricWatch:
             replace(view.plan, start=start, end=end, max_points=_ALL_POINTS) for start, end in runs
         ]
         points = _joined([each.points for each in await self._engine.run_anew(plans)])
+        if self._plan.aggregation is Aggregation.HISTOGRAM:
+            # A row changes one line of its bucket, and which one is not known here.
+            return points.where(np.isin(points.bucket, bucket))
         return points.where(_changed(points, group, bucket, and_next=view.question.is_rise))
 
     def _cells(self, view: _View, cells: list[_Cells]) -> tuple[Ints, Ints]:
@@ -293,11 +296,28 @@ def _runs(buckets: Ints, ends: Ints, longest_gap: int) -> list[tuple[int, int]]:
 
 
 def _joined(parts: list[Points]) -> Points:
-    group = np.concatenate([part.group for part in parts])
+    tags, groups = _same_groups(parts)
+    group = np.concatenate(groups)
     bucket = np.concatenate([part.bucket for part in parts])
     order = np.lexsort((bucket, group))
     value = np.concatenate([part.value for part in parts])
-    return Points(parts[0].tags, group[order], bucket[order], value[order])
+    return Points(tags, group[order], bucket[order], value[order])
+
+
+def _same_groups(parts: list[Points]) -> tuple[list[dict[str, str]], list[Ints]]:
+    """All tags that there are, and the groups of each part counted by them.
+
+    The lines of a histogram are those that a part has values of.
+    """
+    first = parts[0].tags
+    if all(part.tags == first for part in parts):
+        return first, [part.group for part in parts]
+    places: dict[tuple[tuple[str, str], ...], int] = {}
+    groups: list[Ints] = []
+    for part in parts:
+        own = [places.setdefault(tuple(each.items()), len(places)) for each in part.tags]
+        groups.append(np.array(own, np.int64)[part.group])
+    return [dict(each) for each in places], groups
 
 
 def _changed(points: Points, group: Ints, bucket: Ints, *, and_next: bool) -> NDArray[np.bool_]:

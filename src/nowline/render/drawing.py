@@ -22,6 +22,7 @@ from nowline.render.lines import (
     zero_filled,
 )
 from nowline.render.settings import TONES, Settings, Threshold
+from nowline.render.sizes import by_size
 from nowline.render.units import text_of
 
 SERIES_COLOURS = 8
@@ -75,6 +76,7 @@ class Drawing:
         bucket_ms: How wide the buckets of its first query are.
         start: From when on it shows something, epoch milliseconds.
         end: Up to when.
+        counts_sizes: Whether the series are sizes, and the values counts, which have no unit.
     """
 
     series: list[Series]
@@ -83,6 +85,7 @@ class Drawing:
     bucket_ms: int
     start: int
     end: int
+    counts_sizes: bool = False
 
 
 class Palette:
@@ -118,6 +121,7 @@ def draw(
         first.bucket_ms if first else 1000,
         min((each.start for each in rows), default=0),
         max((each.end for each in rows), default=1),
+        any(each.query.aggregation is Aggregation.HISTOGRAM for each in queries),
     )
 
 
@@ -151,11 +155,15 @@ def _series(
         metric = query.query.metric_name
         slot = palette.slot(metric) + taken.get(metric, 0)
         taken[metric] = taken.get(metric, 0) + len(lines)
-        shaped = [
-            (_label(line, query), _shaped(line, query, rows, settings, (first, last)))
-            for line in lines
-        ]
-        shaped.sort(key=lambda pair: natural(pair[0]))
+        if query.query.aggregation is Aggregation.HISTOGRAM:
+            sized = by_size(lines, settings.unit)
+            shaped = [(name, closed(line, rows.bucket_ms, rows.end)) for name, line in sized]
+        else:
+            shaped = [
+                (_label(line, query), _shaped(line, query, rows, settings, (first, last)))
+                for line in lines
+            ]
+            shaped.sort(key=lambda pair: natural(pair[0]))
         found += [
             Series(label, (slot + at) % SERIES_COLOURS, line)
             for at, (label, line) in enumerate(shaped)

@@ -13,6 +13,7 @@ from nowline.render.panel import SMALL, TINY, Panel, largest
 from nowline.render.scales import Scale
 from nowline.render.theme import mixed
 from nowline.render.time_chart import Plot, times
+from nowline.render.units import text_of
 
 _AXIS: Final = 24
 _RIGHT: Final = 14
@@ -43,14 +44,18 @@ def draw(panel: Panel, box: Box) -> None:
 
 def _scale(panel: Panel, box: Box, scale: HeatScale, colour: str) -> None:
     canvas, colours, y = panel.canvas, panel.colours, box.y + 12
-    high = ("≥ " if scale.is_cut else "") + panel.text_of(scale.high)
+    high = ("≥ " if scale.is_cut else "") + _written(panel, scale.high)
     right = box.right - _RIGHT
     canvas.text(right, y, high, TINY, colours.muted, "right")
     x = right - TINY.width(high) - 6 - _SWATCHES * 16
     alphas = scale.alpha(np.linspace(scale.low, scale.high, _SWATCHES))
     for at, alpha in enumerate(alphas.tolist()):
         canvas.box(Box(x + at * 16, y - 8, 14, 8), mixed(colour, colours.surface, alpha))
-    canvas.text(x - 6, y, panel.text_of(scale.low), TINY, colours.muted, "right")
+    canvas.text(x - 6, y, _written(panel, scale.low), TINY, colours.muted, "right")
+
+
+def _written(panel: Panel, value: float) -> str:
+    return text_of(value, "") if panel.drawing.counts_sizes else panel.text_of(value)
 
 
 def _labels(panel: Panel, plot: Plot, width: float) -> None:

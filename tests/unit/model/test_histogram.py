@@ -65,3 +65,34 @@ def test_quantiles_are_told_by_key_and_bucket() -> None:
 def test_nothing_has_no_quantile() -> None:
     assert len(histogram.quantile(histogram.empty(), 0.5)[2]) == 0
     assert len(histogram.merge([])) == 0
+
+
+@given(lists)
+def test_each_value_is_within_the_bounds_of_its_size(values: list[float]) -> None:
+    array = np.array(values)
+    for value, size in zip(values, histogram.sizes(histogram.codes(array)).tolist(), strict=True):
+        low, high = histogram.bounds(size)
+        # A bin's edge is told a rounding error beside where values fall into the next one.
+        assert low <= value * (1 + 1e-9) or low <= value * (1 - 1e-9)
+        assert value * (1 - 1e-9) <= high or value * (1 + 1e-9) <= high
+
+
+@given(st.integers(-1000, 1000))
+def test_sizes_stand_next_to_each_other_two_to_a_doubling(step: int) -> None:
+    low, high = histogram.bounds(histogram.OFFSET + step)
+    assert histogram.bounds(histogram.OFFSET + step + 1)[0] == high
+    assert histogram.bounds(-histogram.OFFSET - step) == (-high, -low)
+    assert histogram.bounds(histogram.OFFSET + step + 2)[0] == pytest.approx(2 * low, rel=1e-3)
+
+
+def test_zero_is_a_size_of_its_own() -> None:
+    (size,) = histogram.sizes(histogram.codes(np.array([0.0]))).tolist()
+    assert histogram.bounds(size) == (0, 0)
+
+
+@given(lists)
+def test_sizes_are_in_the_order_of_values_and_part_no_bin(values: list[float]) -> None:
+    codes = np.sort(histogram.codes(np.array(values)))
+    sizes = histogram.sizes(codes)
+    assert (np.diff(sizes) >= 0).all()
+    assert np.isfinite([histogram.bounds(size) for size in sizes.tolist()]).all()

@@ -15,6 +15,7 @@ from nowline.model.series import MetricType
 from nowline.query.answers import Answer
 from nowline.query.engine import Engine
 from nowline.query.figure import Figure
+from nowline.rollup.window import Windows
 from nowline.store.base import Span
 from nowline.store.catalogue import Selection
 from nowline.store.embedded import EmbeddedStore
@@ -367,7 +368,7 @@ ONE = msgspec.structs.replace(PAST, filters={"n": "0"})
 
 
 @pytest.mark.usefixtures("told_what_is_at_hand")
-@pytest.mark.parametrize("aggregation", [a for a in Aggregation if a.quantile is None])
+@pytest.mark.parametrize("aggregation", [a for a in Aggregation if not a.is_binned])
 @pytest.mark.parametrize("compare", [None, "3m"])
 async def test_what_is_at_hand_is_what_is_read(
     filed: World, aggregation: Aggregation, compare: str | None
@@ -417,6 +418,27 @@ async def test_what_takes_waiting_is_not_at_hand(filed: World) -> None:
     assert tally.misses == before
     with pytest.raises(NowlineError):
         filed.engine.ask_at_hand(Query(metric_name=""))
+
+
+@pytest.mark.usefixtures("told_what_is_at_hand")
+async def test_who_has_to_wait_does_not_look_through_the_windows_in_vain(
+    filed: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[Selection] = []
+
+    class Watched(Windows):
+        def partials(self, selection: Selection, start: int, end: int, width_ms: int) -> Partials:
+            looked.append(selection)
+            return super().partials(selection, start, end, width_ms)
+
+    monkeypatch.setattr(filed.windows, "__class__", Watched)
+    query = msgspec.structs.replace(
+        PAST, time_range=TimeRange(start=START - 10 * MINUTE_MS, end=NOW), interval="1m"
+    )
+    assert filed.engine.ask_at_hand(query) is None
+    assert not looked
+    await filed.engine.ask(query)
+    assert len(looked) == 1
 
 
 @pytest.mark.usefixtures("told_what_is_at_hand")

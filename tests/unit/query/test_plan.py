@@ -261,3 +261,34 @@ def test_days_of_a_zone_are_made_of_what_divides_them() -> None:
     assert level("Asia/Kolkata") is Level.FIVE_MINUTES
     found = planned(time_range={"last": "366d"}, interval="1d", timezone="Asia/Kolkata")
     assert found.level is Level.HOUR
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"group_by": ["a"]}, "group_by"),
+        ({"compare": "1d"}, "compare"),
+        ({"fill": "null"}, "fill"),
+        ({"fill": "previous"}, "fill"),
+        ({"time_range": {"last": "1h"}, "interval": "1s"}, "interval"),
+    ],
+)
+def test_what_a_histogram_cannot_be_asked_with_is_named(fields: dict[str, Any], field: str) -> None:
+    error = fault(aggregation="histogram", **fields)
+    assert error.code is Code.INVALID
+    assert [each.field for each in error.errors] == [field]
+
+
+@pytest.mark.parametrize("kind", [MetricType.GAUGE, MetricType.COUNTER, MetricType.CUMULATIVE])
+def test_only_distributions_have_histograms(kind: MetricType) -> None:
+    with pytest.raises(NowlineError, match="distribution") as caught:
+        plan(query(aggregation="histogram"), NOW, subject=Subject(kind, 1))
+    assert [each.field for each in caught.value.errors] == ["aggregation"]
+
+
+def test_a_histogram_of_a_distribution_or_of_nothing_yet_is_planned() -> None:
+    for subject in (Subject(MetricType.DISTRIBUTION, 3), Subject()):
+        asked = query(aggregation="histogram", fill="zero", time_range={"last": "1d"})
+        planned = plan(asked, NOW, subject=subject)
+        assert planned.keys == ("from", "to")
+        assert planned.buckets() <= planned.max_points

@@ -216,6 +216,36 @@ async def test_percentiles_are_told_of_whole_buckets(world: World) -> None:
     assert value == pytest.approx(20, rel=0.01)
 
 
+async def test_a_histogram_tells_each_line_of_a_bucket_that_changed(world: World) -> None:
+    world.kind = MetricType.DISTRIBUTION
+    for second, value in ((70_000, 10), (69_000, 500), (10_000, 10)):
+        world.put(NOW - second, value)
+    watch = world.watch(aggregation=Aggregation.HISTOGRAM, interval="1m")
+    news = await watch.snapshot()
+    assert sorted((time, count) for time, count, _ in told(news)) == [
+        (at(NOW - 120_000), 1),
+        (at(NOW - 120_000), 1),
+        (at(NOW - 60_000), 1),
+    ]
+    # One of a size that the bucket had, and one of a size that there was none of.
+    world.put(NOW - 9_000, 10)
+    world.put(NOW - 8_000, 70_000)
+    world.put(NOW - 1_800_000, 3)
+    await world.write()
+    after = await watch.changes(news.position)
+    assert after is not None
+    found = {
+        (time, float(tags["from"]) <= value < float(tags["to"])): count
+        for time, count, tags in told(after)
+        for value in (10,)
+    }
+    assert found == {
+        (at(NOW - 60_000), True): 2,
+        (at(NOW - 60_000), False): 1,
+        (at(NOW - 1_800_000), False): 1,
+    }
+
+
 async def test_a_rate_told_before_its_bucket_was_over_is_told_again_when_it_is(
     world: World,
 ) -> None:

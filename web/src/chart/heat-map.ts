@@ -6,6 +6,8 @@ import { timeLabel, timeTicks } from './time-axis';
 
 export interface HeatOptions {
   labels: readonly string[];
+  /** What stands at the lower edges of rows, instead of their names; some may have nothing. */
+  edges: readonly string[] | null;
   slot: number;
   bucketMs: number;
   scale: HeatScale;
@@ -23,6 +25,7 @@ const FONT = '12px system-ui, sans-serif';
 export const AXIS_PX = 26;
 export const RIGHT_PX = 18;
 const LABEL_GAP_PX = 8;
+const LETTER_PX = 13;
 const WIDEST_LABELS = 0.34;
 const TICK_PX = 90;
 const EDGE_PX = 16;
@@ -89,6 +92,14 @@ export class HeatMap {
     };
   }
 
+  /** Where the cell of a row is at a time, px from the upper left corner of the cells. */
+  boxOf({ time, row }: HeatCell): { left: number; top: number; width: number; height: number } {
+    const height = (this.#canvas.clientHeight - AXIS_PX) / Math.max(1, this.#options.labels.length);
+    const left = this.placeOf(time);
+    const width = Math.max(2, (this.#options.bucketMs / this.#spanMs) * this.#width());
+    return { left, top: row * height, width, height };
+  }
+
   #width(): number {
     return Math.max(1, this.#canvas.clientWidth - this.#left - RIGHT_PX);
   }
@@ -106,17 +117,21 @@ export class HeatMap {
   }
 
   #drawLabels(context: CanvasRenderingContext2D, width: number, height: number): void {
-    const { labels, colours } = this.#options;
+    const { colours, edges } = this.#options;
+    const labels = edges ?? this.#options.labels;
     const most = width * WIDEST_LABELS;
     const longest = Math.max(0, ...labels.map((label) => context.measureText(label).width));
     this.#left = Math.min(most, longest) + LABEL_GAP_PX;
     context.fillStyle = colours.text;
     context.textBaseline = 'middle';
     const rowPx = height / Math.max(1, labels.length);
-    // Where rows are lower than letters, only some have their name.
-    const step = Math.max(1, Math.ceil(13 / rowPx));
+    let free = -Infinity;
     labels.forEach((label, row) => {
-      if (row % step === 0) context.fillText(fit(context, label, most), 0, (row + 0.5) * rowPx);
+      const y = edges ? Math.min((row + 1) * rowPx, height - LETTER_PX / 2) : (row + 0.5) * rowPx;
+      // Where rows are lower than letters, only some have their name.
+      if (!label || y < free) return;
+      free = y + LETTER_PX;
+      context.fillText(fit(context, label, most), 0, y);
     });
   }
 
@@ -147,7 +162,8 @@ export class HeatMap {
     const from = this.#end - this.#spanMs;
     const edge = (this.#spanMs * EDGE_PX) / Math.max(width, 1);
     const ticks = timeTicks(from + edge, this.#end, most, this.#options.zone);
-    const step = (ticks[1] ?? Infinity) - (ticks[0] ?? 0);
+    const [first = 0, second = first + this.#spanMs] = ticks;
+    const step = second - first;
     context.fillStyle = this.#options.colours.text;
     context.textAlign = 'center';
     context.textBaseline = 'bottom';

@@ -1,6 +1,6 @@
 import type { Feed } from '../live/feed.svelte';
 import type { Palette } from '../series/palette';
-import { format, type Unit } from '../series/unit';
+import { changeSize, format, type Unit } from '../series/unit';
 import { draw, joined, type Drawing, type DrawnSeries } from './drawing';
 import type { WidgetConfig } from './widget';
 
@@ -76,7 +76,6 @@ export function changeText(value: number | null, before: number | null, unit: Un
   if (value === null || before === null) return '';
   const amount = unit === 'percent' ? value - before : (100 * (value - before)) / Math.abs(before);
   if (!Number.isFinite(amount)) return `before ${format(before, unit)}`;
-  const size = Math.min(999, Math.abs(amount));
   const sign = amount < 0 ? '−' : '+';
-  return `${sign}${size.toFixed(size < 10 ? 1 : 0)}${unit === 'percent' ? ' points' : '%'}`;
+  return sign + changeSize(amount, unit === 'percent');
 }

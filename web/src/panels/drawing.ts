@@ -7,6 +7,7 @@ import { tagsLabel, type Tags } from '../series/point';
 import { rolling } from '../series/rolling';
 import { shape, type Shape } from '../series/shape';
 import { shareOf } from '../series/share';
+import { HISTOGRAM } from '../series/sizes';
 import type { SeriesTable } from '../series/table';
 import { SERIES_COLOURS } from '../series/palette';
 import type { LabelledQuery, WidgetConfig } from './widget';
@@ -47,7 +48,7 @@ function layersOf(config: WidgetConfig, feeds: readonly Source[]): Layer[] {
 
 /** Sums and counts of a bucket that is still filling would dip at the edge. */
 function countsUp({ query }: LabelledQuery): boolean {
-  return query.aggregation === 'sum' || query.aggregation === 'count';
+  return ['sum', 'count', HISTOGRAM].includes(query.aggregation);
 }
 
 /** Whether a drawing changes as buckets close, though no point comes. */

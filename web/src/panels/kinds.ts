@@ -146,7 +146,8 @@ export const KINDS: readonly WidgetKind[] = [
     type: 'chart',
     label: 'Heatmap',
     icon: 'heatmap',
-    about: 'Many groups or percentiles over time, the value as colour.',
+    about:
+      'How many of each size over time, such as latencies; or many groups, the value as colour.',
     size: CHART_SIZE,
     config: { chart: 'heatmap' },
     fields: [...QUESTION, 'min', 'max'],

@@ -1,5 +1,5 @@
 import { crossed, type Mark } from '../series/threshold';
-import { format, span, type Unit } from '../series/unit';
+import { count, format, span, type Unit } from '../series/unit';
 import type { Drawing } from './drawing';
 
 /** More series than this are not read out one by one. */
@@ -31,6 +31,6 @@ export function summary({ shape, series }: Drawing, said: Said): string {
     return `${label} ${write(latest)}${between}${mark ? `, ${mark.when} ${mark.label}` : ''}`;
   });
   const rest = series.length - sentences.length;
-  if (rest > 0) sentences.push(`and ${String(rest)} more`);
+  if (rest > 0) sentences.push(`and ${count(rest)} more`);
   return `${title}: ${kind} of ${span(spanMs)}. ${sentences.join('; ') || 'No data'}.`;
 }

@@ -1,4 +1,5 @@
 import { SERIES_COLOURS } from '../series/palette';
+import { count } from '../series/unit';
 import type { DrawnSeries, Drawing } from './drawing';
 import type { WidgetConfig } from './widget';
 
@@ -77,7 +78,7 @@ export function slices(all: readonly Total[], most = SERIES_COLOURS): Slice[] {
   const rest = parts.slice(most);
   const other = rest.reduce((sum, { value }) => sum + (value ?? 0), 0);
   const named = coloured(parts.slice(0, most));
-  const label = `other (${String(rest.length)})`;
+  const label = `other (${count(rest.length)})`;
   const shown = rest.length
     ? [...named, { key: 'other', label, slot: OTHER_SLOT, value: other }]
     : named;

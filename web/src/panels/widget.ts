@@ -11,6 +11,14 @@ export interface Position {
   h: number;
 }
 
+/** Where a widget stands where there is less room, if somebody put it there. */
+export interface Layouts {
+  /** On the six columns of a tablet. */
+  medium?: Position | null;
+  /** On the two columns of a phone. */
+  small?: Position | null;
+}
+
 /** One query of a widget, with the name that its series has where it has no tags. */
 export interface LabelledQuery {
   query: Query;
@@ -71,6 +79,7 @@ export interface Widget {
   type: WidgetType | 'unknown';
   title: string;
   position: Position;
+  layouts?: Layouts | null;
   config: WidgetConfig;
   /** What a widget that this page cannot show calls itself. */
   unknown?: string;
