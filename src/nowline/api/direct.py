@@ -23,6 +23,7 @@ from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 from litestar.utils.path import normalize_path
 
 from nowline.api.body import JsonRequest
+from nowline.api.compressing import compress_json
 from nowline.api.guard import admit
 from nowline.api.problems import problem_bytes
 from nowline.api.sent import HOLD
@@ -64,6 +65,8 @@ def answer_directly(
         if isinstance(route, ASGIRoute) and _is_direct(route)
     }
 
+    others = compress_json(app)
+
     async def answered(scope: Scope, receive: Receive, send: Send) -> None:
         if (stream := streams.get(scope["path"])) is not None:
             scope["path_template"] = scope["path"]
@@ -72,7 +75,7 @@ def answer_directly(
         elif scope["type"] == ScopeType.HTTP and (route := _route(routes, scope)) is not None:
             await route.answer(scope, receive, send, auth)
         else:
-            await app(scope, receive, send)
+            await others(scope, receive, send)
 
     return answered
 
