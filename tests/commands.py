@@ -12,10 +12,18 @@ def run(
     folder: Path, *arguments: str | Path, **settings: str
 ) -> subprocess.CompletedProcess[bytes]:
     """One command on a data folder."""
+    return fed(b"", folder, *arguments, **settings)
+
+
+def fed(
+    given: bytes, folder: Path, *arguments: str | Path, **settings: str
+) -> subprocess.CompletedProcess[bytes]:
+    """The same, with this on its standard input."""
     outside = {k: v for k, v in os.environ.items() if not k.startswith("NOWLINE_")}
     return subprocess.run(
         [sys.executable, "-m", "nowline", *map(str, arguments)],
         env={**outside, "NOWLINE_DATA_DIR": str(folder), **settings},
+        input=given,
         capture_output=True,
         check=False,
         timeout=60,

@@ -11,19 +11,19 @@ import asyncio
 import gc
 import os
 import sys
-from contextlib import asynccontextmanager
 from getpass import getpass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from nowline import __version__, config, logs
-from nowline.commands.arguments import choices, duration, member_of, rate, seed
-from nowline.errors import Code, NowlineError, invalid
-from nowline.lock import LockedError, address_of
+from nowline.commands import arguments as taken
+from nowline.commands.arguments import LOOK, choices, member_of
+from nowline.errors import NowlineError, invalid
+from nowline.lock import LockedError
 from nowline.model.user import Role, Scope
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import Callable, Sequence
 
     from nowline.model.user import User
 
@@ -113,44 +113,17 @@ def create_user(arguments: argparse.Namespace) -> None:
 
 def demo(arguments: argparse.Namespace) -> int:
     """Feed a running server with a simulated shop until told to stop."""
+    from nowline.commands import demo as command
+
     logs.configure()
+    options = command.Options(
+        rate=arguments.rate,
+        backfill=arguments.backfill,
+        seed=arguments.seed,
+        duration=arguments.duration,
+    )
     settings = _settings(arguments)
-    given_key = arguments.key or settings.ingest_key
-    url = arguments.url or address_of(settings.data_dir)
-    if url is None:
-        detail = f"No server runs on {settings.data_dir}: start one with `nowline up` or give --url"
-        raise NowlineError(Code.UNAVAILABLE, detail)
-    if arguments.url and given_key is None:
-        raise invalid("--key", "is needed with --url, since only the server's folder can make one")
-    return asyncio.run(_demo(settings, url, given_key, arguments))
-
-
-async def _demo(
-    settings: config.Settings, url: str, given_key: str | None, arguments: argparse.Namespace
-) -> int:
-    from nowline import demo
-
-    async with _ingest_key(settings, given_key) as key:
-        return await demo.run(
-            url,
-            key,
-            rate=arguments.rate,
-            backfill=arguments.backfill,
-            seed=arguments.seed,
-            duration=arguments.duration,
-        )
-
-
-@asynccontextmanager
-async def _ingest_key(settings: config.Settings, given: str | None) -> AsyncIterator[str]:
-    """The given key, or one of the data folder that is deleted at the end."""
-    from nowline.commands import access
-
-    if given is not None:
-        yield given
-        return
-    async with access.temporary_key(settings, "nowline demo", Scope.INGEST) as key:
-        yield key
+    return asyncio.run(command.run(settings, arguments.url, arguments.key, options))
 
 
 def back_up(arguments: argparse.Namespace) -> None:
@@ -177,6 +150,40 @@ def restore(arguments: argparse.Namespace) -> None:
     _say(f"Restored {folder} from {arguments.file} ({made}).")
     for path in done.aside:
         _say(f"What was there is now in {path}.")
+
+
+def export(arguments: argparse.Namespace) -> None:
+    """Write dashboards to files."""
+    from nowline.commands import boards, export
+
+    if arguments.all == bool(arguments.dashboard):
+        raise invalid("DASHBOARD", "name one by its id or its name, or give --all")
+    settings = _settings(arguments)
+    look = {name: getattr(arguments, f"look_{name}") for name in LOOK}
+    given = {name: value for name, value in look.items() if value is not None}
+    wanted = export.Wanted(arguments.dashboard, arguments.format, arguments.output, given)
+    remote = boards.remote(arguments.url, arguments.key)
+    asyncio.run(export.run(settings, remote, wanted, _note))
+
+
+def import_files(arguments: argparse.Namespace) -> int:
+    """Make dashboards of files."""
+    from nowline.commands import boards, importing
+
+    try:
+        files = importing.read(arguments.files)
+    except importing.BadFilesError as error:
+        for reason in error.reasons:
+            _fail(reason, FAILED)
+        return _fail("Nothing was imported.", FAILED)
+    if arguments.dry_run:
+        for each in files:
+            _say(f"{each.content.name!r} of {each.file} can be imported.")
+        return 0
+    settings = _settings(arguments)
+    remote = boards.remote(arguments.url, arguments.key)
+    asyncio.run(importing.run(settings, remote, arguments.owner, files, _say))
+    return 0
 
 
 def list_dead_letters(arguments: argparse.Namespace) -> None:
@@ -233,9 +240,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"nowline {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_up(commands)
-    _add_demo(commands)
+    summary = "feed a running server with a simulated shop, marked as demo data"
+    taken.of_demo(_add(commands, "demo", demo, summary))
     _add_backup(commands)
     _add_restore(commands)
+    summary = "write dashboards to files: json, yaml, csv, pdf or png"
+    taken.of_export(_add(commands, "export", export, summary))
+    summary = "make dashboards of files that were exported, all of them or none"
+    taken.of_import(_add(commands, "import", import_files, summary))
     _add_dead_letters(commands)
     _add_doctor(commands)
     _add(commands, "config", show_config, "print the effective settings and their origin")
@@ -261,26 +273,6 @@ def _add_up(commands: Commands) -> None:
     command = _add(commands, "up", up, "run the server until SIGTERM or Ctrl-C")
     command.add_argument("--host", help="the address to listen on")
     command.add_argument("--port", help="the port to listen on; 0 picks a free one")
-
-
-def _add_demo(commands: Commands) -> None:
-    summary = "feed a running server with a simulated shop, marked as demo data"
-    command = _add(commands, "demo", demo, summary)
-    command.add_argument("--url", help="the server; the one of the data folder if not given")
-    command.add_argument("--key", help="an ingest key; without --url, one for this run is made")
-    command.add_argument(
-        "--rate", type=rate, default=20.0, metavar="N", help="API calls per second on average"
-    )
-    command.add_argument(
-        "--backfill",
-        type=duration,
-        metavar="DURATION",
-        help="first send this much of the past, such as 7d",
-    )
-    command.add_argument("--duration", type=duration, help="stop after this time; by default never")
-    command.add_argument(
-        "--seed", type=seed, default=1, metavar="N", help="which shop; one seed is always the same"
-    )
 
 
 def _add_backup(commands: Commands) -> None:

@@ -34,6 +34,10 @@ TEXT = {
     "position": {"x": 6, "y": 0, "w": 6, "h": 2},
     "config": {"text": "# Hello"},
 }
+LAYOUTS = {
+    "medium": {"x": 3, "y": 0, "w": 3, "h": 4},
+    "small": {"x": 0, "y": 2, "w": 2, "h": 4},
+}
 
 
 @pytest.fixture(scope="module")
@@ -208,7 +212,9 @@ def test_versions_are_kept_and_can_be_put_back(edith: httpx.Client) -> None:
 
 @pytest.mark.parametrize("kind", ["json", "yaml"])
 def test_an_export_can_be_imported(edith: httpx.Client, kind: str) -> None:
-    sent = new(description="Größe: ½", filters={"b": ["2"], "a": ["1"]}, refresh_interval="5s")
+    details = {"description": "Größe: ½", "filters": {"b": ["2"], "a": ["1"]}}
+    widgets = [CHART | {"layouts": LAYOUTS}, TEXT]
+    sent = new(widgets=widgets, refresh_interval="5s", **details)
     made = edith.post(DASHBOARDS, json=sent)
     file = edith.get(path(made) + "/export", params={"format": kind})
     assert file.status_code == 200
@@ -225,11 +231,28 @@ def test_an_export_can_be_imported(edith: httpx.Client, kind: str) -> None:
         "is_public",
     ]
     assert list(read["filters"]) == ["a", "b"]
+    first, second = read["widgets"]
+    assert list(first) == ["id", "type", "position", "config", "title", "layouts"]
+    assert list(first["layouts"]) == ["medium", "small"]
+    assert "layouts" not in second
     headers = {"content-type": f"application/{kind}"}
     back = edith.post(f"{DASHBOARDS}/import", content=file.content, headers=headers)
     assert back.status_code == 201
     again = edith.get(path(back) + "/export", params={"format": kind})
     assert again.content == file.content
+
+
+def test_where_widgets_stand_on_smaller_screens_is_kept(edith: httpx.Client) -> None:
+    small = {"layouts": {"small": LAYOUTS["small"]}}
+    made = create(edith, widgets=[CHART | {"layouts": LAYOUTS}, TEXT | small])
+    chart, text = made.json()["widgets"]
+    assert (chart["layouts"], text["layouts"]) == (LAYOUTS, small["layouts"])
+    copied = edith.post(path(made) + "/duplicate").json()
+    assert copied["widgets"] == made.json()["widgets"]
+    plain = edith.put(path(made), json=new(widgets=[CHART | {"layouts": None}, TEXT]))
+    assert plain.json()["widgets"] == [CHART, TEXT]
+    first = edith.get(path(made) + "/versions/1").json()
+    assert first["widgets"] == made.json()["widgets"]
 
 
 def test_data_is_exported_as_csv(people: dict[str, httpx.Client]) -> None:
@@ -290,6 +313,26 @@ BAD = {
     "left of the grid": (
         new(widgets=[CHART | {"position": {"x": -1, "y": 0, "w": 6, "h": 1}}]),
         "widgets[0].position.x",
+    ),
+    "too wide on a phone": (
+        new(widgets=[TEXT, CHART | {"layouts": {"small": {"x": 1, "y": 0, "w": 2, "h": 1}}}]),
+        "widgets[1].layouts.small.w",
+    ),
+    "too wide on a tablet": (
+        new(widgets=[CHART | {"layouts": {"medium": {"x": 0, "y": 0, "w": 7, "h": 1}}}]),
+        "widgets[0].layouts.medium.w",
+    ),
+    "nowhere on a phone": (
+        new(widgets=[CHART | {"layouts": {"small": {"x": 0, "y": 0, "w": 1}}}]),
+        "widgets[0].layouts.small.h",
+    ),
+    "above a tablet": (
+        new(widgets=[CHART | {"layouts": {"medium": {"x": 0, "y": -1, "w": 1, "h": 1}}}]),
+        "widgets[0].layouts.medium.y",
+    ),
+    "another layout": (
+        new(widgets=[CHART | {"layouts": {"watch": LAYOUTS["small"]}}]),
+        "widgets[0].layouts.watch",
     ),
     "a query": (
         new(widgets=[CHART | {"config": {"query": {"metric_name": "a", "aggregation": "most"}}}]),

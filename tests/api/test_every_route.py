@@ -36,7 +36,9 @@ OWN_CREDENTIAL = {"/api/auth/refresh", "/api/auth/logout", "/api/auth/setup", "/
 FOR_ADMINS = re.compile(r"/api/v1/(users|keys|audit|backup|store|dead-letters)")
 FOR_SENDERS = re.compile(r"/api/v1/ingest/|(/api/v1|/api/v2)?/write$|/api/v1/prom/|/v1/metrics$")
 FOR_EDITORS = re.compile(
-    r"(post|put|delete) /api/v1/(kpis|dashboards)|get /api/v1/dashboards/.*/(shares|embeds)"
+    # Stars are each one's own.
+    r"(post|put|delete) /api/v1/(kpis|dashboards)(?!.*/star$)"
+    r"|get /api/v1/dashboards/.*/(shares|embeds)"
 )
 # Who signs in, or has a key, has no link.
 FOR_HOLDERS = re.compile(r"/api/v1/shared(/|$)")

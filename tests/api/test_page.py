@@ -56,3 +56,28 @@ def test_nothing_else_is_served(server: Server, path: str) -> None:
         answer = client.get(path)
     assert answer.status_code == 404
     assert media_type(answer) == "application/problem+json"
+
+
+LOOKING = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+
+
+@pytest.mark.parametrize("path", ["/no/such/page", "/dashboards/host", "/favicon"])
+def test_who_looks_where_there_is_nothing_is_shown_the_page(server: Server, path: str) -> None:
+    with server.client() as client:
+        answer = client.get(path, headers=LOOKING)
+        assert client.head(path, headers=LOOKING).status_code == 404
+    assert answer.status_code == 404
+    assert media_type(answer) == "text/html; charset=utf-8"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert 'id="app"' in answer.text
+
+
+def test_the_api_and_other_methods_tell_by_a_problem_even_browsers(server: Server) -> None:
+    with server.client() as client:
+        answers = [
+            client.get("/api/v1/nothing", headers=LOOKING),
+            client.post("/no/such/page", headers=LOOKING),
+        ]
+    assert [(each.status_code, media_type(each)) for each in answers] == [
+        (404, "application/problem+json")
+    ] * 2

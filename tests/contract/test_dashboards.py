@@ -12,7 +12,7 @@ import postgres
 from nowline.dashboards import service
 from nowline.dashboards.service import Dashboards
 from nowline.errors import Code, NowlineError
-from nowline.model.dashboard import Content, Position, Widget, WidgetType
+from nowline.model.dashboard import Content, Layouts, Position, Widget, WidgetType
 from nowline.model.user import Caller, Principal, Scope
 from nowline.store.dashboards import MOST_VERSIONS
 from nowline.store.documents import Documents
@@ -21,7 +21,14 @@ from personas import SetClock
 EDITOR = frozenset({Scope.READ, Scope.WRITE})
 EDITH, EVE = Principal("u1", "edith@example.com", EDITOR), Principal("u2", "eve", EDITOR)
 BY = Caller("edith@example.com")
-WIDGET = Widget("w", WidgetType.TEXT, Position(0, 0, 1, 1), {"text": "NUL \0, ½, 'quotes'"}, "T")
+WIDGET = Widget(
+    "w",
+    WidgetType.TEXT,
+    Position(0, 0, 1, 1),
+    {"text": "NUL \0, ½, 'quotes'"},
+    "T",
+    Layouts(small=Position(0, 3, 2, 1)),
+)
 
 
 def content(name: str = "One", *, is_public: bool = False) -> Content:

@@ -6,9 +6,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from litestar import Litestar
+from litestar import Litestar, Response
 from litestar.datastructures import State
 from litestar.di import Provide
+from litestar.exceptions import NotFoundException
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.spec import Components, SecurityScheme, Tag
 from litestar.routes import ASGIRoute
@@ -40,6 +41,7 @@ from nowline.api import (
     shared,
     shared_page,
     shares,
+    stars,
     store,
     users,
 )
@@ -61,6 +63,7 @@ from nowline.collect.requests import RequestStats, observe_requests
 from nowline.dashboards.files import Files
 from nowline.dashboards.service import Dashboards
 from nowline.dashboards.shares import Shares
+from nowline.dashboards.stars import Stars
 from nowline.ingest.activity import Activity
 from nowline.ingest.admission import Admission
 from nowline.ingest.group_commit import GroupCommit
@@ -96,6 +99,7 @@ _MODULES = (
     dashboards,
     shares,
     shared,
+    stars,
     live,
     live_kpi,
     live_activity,
@@ -122,6 +126,7 @@ _BY_NAME = (
     "protobuf",
     "shared",
     "shares",
+    "stars",
     "store",
     "telemetry",
     "templates",
@@ -161,6 +166,7 @@ class Services:
     dashboards: Dashboards
     files: Files
     shares: Shares
+    stars: Stars
     shared: shared.SharedViews
     templates: dashboard_templates.Templates
     page: page.Page
@@ -217,7 +223,7 @@ def _litestar(services: Services | None, middleware: list[Any]) -> Litestar:
         route_handlers=[route for module in _MODULES for route in module.routes],
         middleware=middleware,
         dependencies={name: _provide(service) for name, service in _named(services).items()},
-        exception_handlers=exception_handlers(),
+        exception_handlers=_exception_handlers(services),
         request_class=JsonRequest,
         request_max_body_size=_MOST_BODY,
         # Served from a file, so the running server needs neither it nor the routes it brings.
@@ -225,6 +231,15 @@ def _litestar(services: Services | None, middleware: list[Any]) -> Litestar:
         state=State({name: getattr(services, name, None) for name in _STREAMS}),
         logging_config=None,
     )
+
+
+def _exception_handlers(
+    services: Services | None,
+) -> dict[type[Exception] | int, Callable[..., Response[bytes]]]:
+    handlers = exception_handlers()
+    if services is not None:
+        handlers[NotFoundException] = page.unknown_address(services.page)
+    return handlers
 
 
 def _named(services: Services | None) -> dict[str, object]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from enum import Enum
 from http import HTTPStatus
 from typing import Annotated, Any, Self
@@ -13,17 +14,18 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from nowline.api import tables
-from nowline.api.body import decode
 from nowline.api.disposition import disposition
 from nowline.api.etags import etag, expected, is_known
 from nowline.api.guard import caller, principal_of
 from nowline.api.leaving import while_there
+from nowline.api.sent_dashboards import YAML, SentDashboard, read_dashboard
 from nowline.auth.policy import Action
 from nowline.clock import rfc3339
 from nowline.dashboards import exchange
 from nowline.dashboards.files import Files
 from nowline.dashboards.service import Dashboards
-from nowline.errors import Code, NowlineError, invalid
+from nowline.dashboards.stars import Stars
+from nowline.errors import Code, NowlineError
 from nowline.model.dashboard import Content, Dashboard, Version
 from nowline.model.sheet import (
     LEAST_SCALE,
@@ -42,7 +44,6 @@ _PATH = "/api/v1/dashboards"
 _ONE = _PATH + "/{dashboard_id:str}"
 _READ = {"action": Action.READ}
 _WRITE = {"action": Action.WRITE}
-_YAML = ("application/yaml", "application/x-yaml", "text/yaml")
 _TAGS = ["dashboards"]
 
 
@@ -58,7 +59,7 @@ class Format(Enum):
 
 _MEDIA_TYPES = {
     Format.JSON: "application/json",
-    Format.YAML: _YAML[0],
+    Format.YAML: YAML,
     Format.CSV: tables.MEDIA_TYPE,
     Format.PDF: "application/pdf",
     Format.PNG: "image/png",
@@ -70,27 +71,6 @@ _WIDTH = QueryParameter(
     description="Of a PNG, in pixels of the page.", ge=LEAST_WIDTH, le=MOST_WIDTH
 )
 _SCALE = QueryParameter(description="Of a PNG, pixels for each.", ge=LEAST_SCALE, le=MOST_SCALE)
-
-
-class SentDashboard(Content, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A dashboard as a client sends it: what the server adds to one may be sent back with it."""
-
-    id: str | None = None
-    owner: str | None = None
-    version: int | None = None
-    created_at: str | None = None
-    updated_at: str | None = None
-    can_edit: bool | None = None
-
-    def content(self, dashboard_id: str | None = None) -> Content:
-        """What the client decides.
-
-        Raises:
-            NowlineError: The id is not that of the path.
-        """
-        if dashboard_id is not None and self.id not in {None, dashboard_id}:
-            raise invalid("id", f"must be that of the path, `{dashboard_id}`, or be left out")
-        return Content(**{name: getattr(self, name) for name in Content.__struct_fields__})
 
 
 class DashboardView(Content, frozen=True, kw_only=True):
@@ -124,6 +104,7 @@ class DashboardSummary(msgspec.Struct, kw_only=True):
     created_at: str
     updated_at: str
     can_edit: bool
+    starred: bool
 
 
 class DashboardList(msgspec.Struct):
@@ -150,12 +131,14 @@ class VersionList(msgspec.Struct):
 
 @get(_PATH, opt=_READ, tags=_TAGS)
 async def list_dashboards(
-    request: Request[Any, Any, Any], dashboards: NamedDependency[Dashboards]
+    request: Request[Any, Any, Any],
+    dashboards: NamedDependency[Dashboards],
+    stars: NamedDependency[Stars],
 ) -> DashboardList:
     """List the dashboards that you may see: yours and public ones, and for admins all."""
     principal = principal_of(request)
-    found = await dashboards.seen_by(principal)
-    return DashboardList([_summary(each, principal) for each in found])
+    found, starred = await dashboards.seen_by(principal), frozenset(await stars.of(principal))
+    return DashboardList([_summary(each, principal, starred) for each in found])
 
 
 @post(_PATH, opt=_WRITE, tags=_TAGS)
@@ -175,7 +158,7 @@ async def import_dashboard(
 ) -> Response[DashboardView]:
     """Make a dashboard of an exported file, JSON or YAML."""
     # Others are served meanwhile: YAML is read and written slowly.
-    content = await asyncio.to_thread(_imported, request.content_type[0], await request.body())
+    content = await asyncio.to_thread(read_dashboard, request.content_type[0], await request.body())
     principal = principal_of(request)
     return _shown(await dashboards.create(content, principal, caller(request)), principal)
 
@@ -292,15 +275,6 @@ async def export_dashboard(  # noqa: PLR0913, PLR0917 - the parameters of the co
     return _file(await while_there(request, drawn), content.name, format)
 
 
-def _imported(media_type: str, body: bytes) -> Content:
-    if media_type == "application/json":
-        return decode(body, SentDashboard).content()
-    if media_type in _YAML:
-        return msgspec.convert(exchange.of_yaml(body), SentDashboard).content()
-    detail = "The Content-Type must be application/json or application/yaml."
-    raise NowlineError(Code.UNSUPPORTED, detail)
-
-
 def _about(dashboard: Dashboard, principal: Principal) -> dict[str, Any]:
     return {
         "id": dashboard.id,
@@ -312,13 +286,16 @@ def _about(dashboard: Dashboard, principal: Principal) -> dict[str, Any]:
     }
 
 
-def _summary(dashboard: Dashboard, principal: Principal) -> DashboardSummary:
+def _summary(
+    dashboard: Dashboard, principal: Principal, starred: Collection[str]
+) -> DashboardSummary:
     content = dashboard.content
     return DashboardSummary(
         name=content.name,
         description=content.description,
         is_public=content.is_public,
         widget_count=len(content.widgets),
+        starred=dashboard.id in starred,
         **_about(dashboard, principal),
     )
 

@@ -79,6 +79,8 @@ _REFUSALS = {
     ("/api/v1/dashboards/{dashboard_id}/versions", "get"): (404,),
     ("/api/v1/dashboards/{dashboard_id}/versions/{version}", "get"): (404,),
     ("/api/v1/dashboards/{dashboard_id}/export", "get"): (404, 422, 429, 503),
+    ("/api/v1/dashboards/{dashboard_id}/star", "put"): (404,),
+    ("/api/v1/dashboards/{dashboard_id}/star", "delete"): (404,),
     ("/api/v1/dashboards/{dashboard_id}/shares", "get"): (404,),
     ("/api/v1/dashboards/{dashboard_id}/shares", "post"): (404, 409),
     ("/api/v1/dashboards/{dashboard_id}/shares/{share_id}", "delete"): (404,),
@@ -89,6 +91,8 @@ _REFUSALS = {
     ("/api/v1/shared/poll", "get"): (400, 403, 422, 503),
     ("/api/v1/shared/stream", "get"): (400, 403, 422, 426, 503),
     ("/api/v1/templates/{template_id}", "get"): (404,),
+    ("/api/v1/templates/{template_id}/star", "put"): (404,),
+    ("/api/v1/templates/{template_id}/star", "delete"): (404,),
     ("/api/v1/live/poll", "get"): (400, 404, 422, 503),
     ("/api/dashboard/stream", "get"): (400, 404, 422, 426, 503),
 }

@@ -18,6 +18,11 @@ def disposition(name: str, ending: str) -> str:
     return header
 
 
+def file_stem(name: str) -> str:
+    """What a file of a dashboard is called, without its ending; any file system has it."""
+    return _words(name, only_ascii=False) or "dashboard"
+
+
 def _words(name: str, *, only_ascii: bool) -> str:
     """Letters and digits; all else, which some file system will not have, is a hyphen."""
     if only_ascii:

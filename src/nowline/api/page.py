@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from mimetypes import guess_type
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from litestar import Request, Response, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
+from nowline.api.problems import respond
 from nowline.auth.policy import Action
 from nowline.errors import Code, NowlineError
 
@@ -42,6 +44,11 @@ class Page:
             for path in sorted(folder.rglob("*"))
             if path.is_file() and path.suffix not in {".br", ".gz"}
         }
+
+    @property
+    def is_built(self) -> bool:
+        """Whether there is a page to show."""
+        return _INDEX in self._files
 
     def index(self, accepted: str) -> Response[bytes]:
         """The page's one document in the best encoding among those accepted.
@@ -89,6 +96,28 @@ class Page:
 async def index(request: Request[Any, Any, Any], page: NamedDependency[Page]) -> Response[bytes]:
     """The page's one document; what it shows depends on the address."""
     return page.index(request.headers.get("accept-encoding", ""))
+
+
+def unknown_address(page: Page) -> Callable[[Request[Any, Any, Any], Exception], Response[bytes]]:
+    """The handler of addresses that nothing answers: whoever looks there is shown the page.
+
+    It says that there is nothing, and leads on. Programs are told by a problem, as of every error.
+    """
+
+    def handle(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+        if not (page.is_built and _is_looked_at(request)):
+            return respond(request, error)
+        shown = page.index(request.headers.get("accept-encoding", ""))
+        shown.status_code = HTTPStatus.NOT_FOUND
+        return shown
+
+    return handle
+
+
+def _is_looked_at(request: Request[Any, Any, Any]) -> bool:
+    """Whether a browser is led there, by an address or a link."""
+    is_page = request.method in {"GET", "HEAD"} and not request.url.path.startswith("/api/")
+    return is_page and "text/html" in request.headers.get("accept", "")
 
 
 @get("/assets/{name:str}", opt=_PUBLIC, include_in_schema=False)

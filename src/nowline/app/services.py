@@ -24,6 +24,7 @@ from nowline.dashboards.embeds import EmbedTokens
 from nowline.dashboards.files import Files
 from nowline.dashboards.service import Dashboards
 from nowline.dashboards.shares import Shares
+from nowline.dashboards.stars import Stars
 from nowline.ingest.protobuf import ProtobufDecoders
 from nowline.live.kpis import KpiUpdates
 from nowline.live.pace import ViewerLimits
@@ -81,6 +82,7 @@ def services(  # noqa: PLR0913, PLR0917 - all that routes work with
         dashboards=dashboards,
         files=Files(flow.engine, Newest(acts.history), renderer, clock),
         shares=shares,
+        stars=Stars(documents, clock),
         shared=SharedViews(shares, links, live, sockets, clock),
         live=live,
         live_kpi=LiveKpi(updates, sockets),

@@ -13,7 +13,8 @@ from nowline.auth.directory import Directory
 from nowline.auth.passwords import Passwords
 from nowline.clock import SystemClock
 from nowline.config import Settings
-from nowline.errors import Code, NowlineError
+from nowline.errors import Code, NowlineError, invalid
+from nowline.lock import address_of
 from nowline.model.user import TEMPORARY_KEY, Caller, Scope
 from nowline.store.documents import Documents
 
@@ -63,6 +64,56 @@ async def as_admin(settings: Settings, url: str, name: str) -> AsyncIterator[htt
     async with temporary_key(settings, name, Scope.ADMIN) as key, client(url) as http:
         http.headers["authorization"] = f"Bearer {key}"
         yield http
+
+
+@asynccontextmanager
+async def elsewhere(url: str, key: str | None) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of any server, with a key that somebody gave; it waits for answers.
+
+    Raises:
+        NowlineError: The address or the key is none.
+    """
+    if key is None:
+        raise invalid(
+            "--key", "is needed with --url: make one with `nowline key create` over there"
+        )
+    try:
+        http = httpx.AsyncClient(base_url=url, timeout=httpx.Timeout(None, connect=_CONNECT_S))
+        http.headers["authorization"] = f"Bearer {key}"
+    except (ValueError, httpx.InvalidURL) as error:
+        raise invalid("--url", "is no address, or --key no key") from error
+    async with http:
+        yield http
+
+
+def running_on(settings: Settings) -> str:
+    """Where the server of a data folder listens.
+
+    Raises:
+        NowlineError: None runs.
+    """
+    address = address_of(settings.data_dir)
+    if address is None:
+        detail = f"No server runs on {settings.data_dir}: start one with `nowline up` or give --url"
+        raise NowlineError(Code.UNAVAILABLE, detail)
+    return address
+
+
+async def ask(http: httpx.AsyncClient, request: httpx.Request) -> bytes:
+    """What a server answers.
+
+    Raises:
+        NowlineError: It does not answer, or refuses.
+    """
+    address = str(http.base_url)
+    try:
+        answer = await http.send(request)
+    except httpx.HTTPError as error:
+        reason = f"{address} does not answer: {error or type(error).__name__}."
+        raise NowlineError(Code.UNAVAILABLE, reason) from error
+    if not answer.is_success:
+        raise refusal(address, answer.content)
+    return answer.content
 
 
 def refusal(url: str, body: bytes) -> NowlineError:

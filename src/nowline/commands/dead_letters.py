@@ -117,15 +117,7 @@ class _OfServer(_Letters):
         await self._ask("DELETE", f"{_PATH}/{letter}")
 
     async def _ask(self, method: str, path: str) -> bytes:
-        address = str(self._http.base_url)
-        try:
-            answer = await self._http.request(method, path)
-        except httpx.HTTPError as error:
-            reason = f"{address} does not answer: {error or type(error).__name__}."
-            raise NowlineError(Code.UNAVAILABLE, reason) from error
-        if not answer.is_success:
-            raise access.refusal(address, answer.content)
-        return answer.content
+        return await access.ask(self._http, self._http.build_request(method, path))
 
 
 class _OfFiles(_Letters):

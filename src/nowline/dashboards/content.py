@@ -7,7 +7,16 @@ from typing import Any
 import msgspec
 
 from nowline.errors import NowlineError, invalid
-from nowline.model.dashboard import GRID_COLUMNS, Content, Widget, WidgetType, over_own_span
+from nowline.model.dashboard import (
+    GRID_COLUMNS,
+    MEDIUM_COLUMNS,
+    SMALL_COLUMNS,
+    Content,
+    Position,
+    Widget,
+    WidgetType,
+    over_own_span,
+)
 from nowline.model.query import Query, duration_ms
 
 REFRESH_INTERVALS = ("live", "1s", "5s", "30s", "1m", "1h", "1d")
@@ -69,14 +78,20 @@ def as_query(raw: object) -> Query | None:
 
 
 def _check_widget(path: str, widget: Widget) -> None:
-    position = widget.position
-    if position.x + position.w > GRID_COLUMNS:
-        raise invalid(f"{path}.position.w", f"reaches beyond the {GRID_COLUMNS} columns")
+    _check_position(f"{path}.position", widget.position, GRID_COLUMNS)
+    if widget.layouts is not None:
+        _check_position(f"{path}.layouts.medium", widget.layouts.medium, MEDIUM_COLUMNS)
+        _check_position(f"{path}.layouts.small", widget.layouts.small, SMALL_COLUMNS)
     if widget.type is WidgetType.TEXT and not isinstance(widget.config.get("text"), str):
         raise invalid(f"{path}.config.text", "is missing, or is no text")
     if widget.type in _ASKING:
         _check_query(f"{path}.config.query", widget)
         _check_overrides(f"{path}.config", widget.config)
+
+
+def _check_position(path: str, position: Position | None, columns: int) -> None:
+    if position is not None and position.x + position.w > columns:
+        raise invalid(f"{path}.w", f"reaches beyond the {columns} columns")
 
 
 def _check_overrides(path: str, config: dict[str, Any]) -> None:

@@ -16,7 +16,7 @@ from nowline.errors import Code, NowlineError
 from nowline.model.dashboard import Content, TagValues, Widget, WidgetType
 from nowline.model.event import Event
 from nowline.model.points import Points
-from nowline.model.query import Query
+from nowline.model.query import Aggregation, Query
 from nowline.model.sheet import Labelled, Look, Rows, Sheet, Shown, queries_of
 
 MOST_WAITING = 8
@@ -219,7 +219,14 @@ def _asked(widget: Widget, filters: Mapping[str, TagValues], window: Window) -> 
     bars = kind == "bar" and widget.config.get("by") != "group"
     chart = bars or kind in {"line", "area", "heatmap"}
     is_chart = widget.type is WidgetType.CHART and chart
-    return [window.of(narrowed(each.query, filters), chart=is_chart, bars=bars) for each in queries]
+    return [
+        window.of(
+            narrowed(each.query, filters),
+            chart=is_chart,
+            bars=bars or each.query.aggregation is Aggregation.HISTOGRAM,
+        )
+        for each in queries
+    ]
 
 
 def _answered(

@@ -57,7 +57,7 @@ class Dashboards:
             NowlineError: NOT_FOUND: there is none that the principal may see.
         """
         async with self._documents.read() as connection:
-            return await _seen(connection, dashboard_id, principal)
+            return await seen(connection, dashboard_id, principal)
 
     async def create(self, content: Content, principal: Principal, by: Caller) -> Dashboard:
         """Make a dashboard.
@@ -147,7 +147,7 @@ class Dashboards:
             NowlineError: As `get`.
         """
         async with self._documents.read() as connection:
-            await _seen(connection, dashboard_id, principal)
+            await seen(connection, dashboard_id, principal)
             return await store.list_versions(connection, dashboard_id)
 
     def _tell(self, dashboard_id: str) -> None:
@@ -160,7 +160,7 @@ class Dashboards:
     ) -> AsyncIterator[tuple[AsyncConnection, Dashboard]]:
         """A transaction in which nobody else changes the dashboard, and what it is now."""
         async with self._documents.write() as connection:
-            known = await _seen(connection, dashboard_id, principal, to_change=True)
+            known = await seen(connection, dashboard_id, principal, to_change=True)
             if not known.is_changed_by(principal):
                 detail = "Only its owner and admins may change this dashboard."
                 raise NowlineError(Code.FORBIDDEN, detail)
@@ -177,9 +177,20 @@ class Dashboards:
         await audit.append(connection, entry)
 
 
-async def _seen(
+async def seen(
     connection: AsyncConnection, dashboard_id: str, principal: Principal, *, to_change: bool = False
 ) -> Dashboard:
+    """A dashboard that the principal may see, in the caller's transaction.
+
+    Args:
+        connection: The transaction.
+        dashboard_id: Which.
+        principal: Who asks.
+        to_change: Whether nobody else is to change it before the transaction ends.
+
+    Raises:
+        NowlineError: NOT_FOUND.
+    """
     # No database is asked for what no id can be: PostgreSQL cannot even compare a NUL.
     if not dashboard_id.isprintable():
         raise store.unknown(dashboard_id)

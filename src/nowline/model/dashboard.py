@@ -11,6 +11,8 @@ from nowline.model.query import Query, TimeRange
 from nowline.model.user import Principal, Scope
 
 GRID_COLUMNS = 12
+MEDIUM_COLUMNS = 6
+SMALL_COLUMNS = 2
 _MOST_ROWS = 1000
 _MOST_WIDGETS = 200
 _MOST_VALUES = 200
@@ -36,7 +38,7 @@ class WidgetType(Enum):
 
 
 class Position(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where a widget stands on the grid of twelve columns."""
+    """Where a widget stands on a grid, in columns and rows from its left upper corner."""
 
     x: _Column
     y: _Row
@@ -44,14 +46,36 @@ class Position(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     h: _Height
 
 
+class Layouts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Where a widget stands where there is less room than for twelve columns.
+
+    Attributes:
+        medium: On the six columns of a tablet; None for what follows from the wide layout.
+        small: On the two columns of a phone; None for what follows from the wide layout.
+    """
+
+    medium: Position | None = None
+    small: Position | None = None
+
+
 class Widget(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """One panel of a dashboard; what `config` holds depends on the type."""
+    """One panel of a dashboard; what `config` holds depends on the type.
+
+    Attributes:
+        id: Distinct on the dashboard.
+        type: What it is.
+        position: Where it stands on the twelve columns of the wide layout.
+        config: What it shows.
+        title: What it is called; None for what follows from what it shows.
+        layouts: Where it stands on smaller screens; None if that follows from `position`.
+    """
 
     id: WidgetId
     type: WidgetType
     position: Position
     config: dict[str, Any]
     title: Annotated[str, msgspec.Meta(max_length=200)] | None = None
+    layouts: Layouts | None = None
 
 
 def over_own_span(widget: Widget, query: Query) -> Query:

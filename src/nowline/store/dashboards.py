@@ -9,6 +9,7 @@ from sqlalchemy import delete, func, insert, or_, select, update
 
 from nowline.errors import Code, NowlineError
 from nowline.model.dashboard import Content, Dashboard, Version
+from nowline.store.stars import delete_stars
 from nowline.store.tables import dashboard_shares, dashboard_versions, dashboards
 
 if TYPE_CHECKING:
@@ -76,7 +77,8 @@ async def replace_dashboard(connection: AsyncConnection, dashboard: Dashboard, b
 
 
 async def delete_dashboard(connection: AsyncConnection, dashboard_id: str) -> None:
-    """Delete a dashboard, its versions and all links to it."""
+    """Delete a dashboard, its versions, all links to it and its stars."""
+    await delete_stars(connection, dashboard_id)
     shares = dashboard_shares.c.dashboard_id == dashboard_id
     await connection.execute(delete(dashboard_shares).where(shares))
     versions = dashboard_versions.c.dashboard_id == dashboard_id

@@ -149,3 +149,12 @@ dashboard_shares = Table(
     Column("origins", Text, nullable=False),
     Column("filters", Text, nullable=False),
 )
+
+stars = Table(
+    "stars",
+    metadata,
+    Column("user_id", String(36), ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
+    # A dashboard that people made, or a built-in one, which is in no table.
+    Column("board_id", String(64), primary_key=True, index=True),
+    Column("starred_at", BigInteger, nullable=False),
+)

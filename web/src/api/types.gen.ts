@@ -967,6 +967,59 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/stars": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** ListStars */
+        get: operations["ApiV1StarsListStars"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dashboards/{dashboard_id}/star": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** StarDashboard */
+        put: operations["ApiV1DashboardsDashboardIdStarStarDashboard"];
+        post?: never;
+        /** UnstarDashboard */
+        delete: operations["ApiV1DashboardsDashboardIdStarUnstarDashboard"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/templates/{template_id}/star": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** StarTemplate */
+        put: operations["ApiV1TemplatesTemplateIdStarStarTemplate"];
+        post?: never;
+        /** UnstarTemplate */
+        delete: operations["ApiV1TemplatesTemplateIdStarUnstarTemplate"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/live/poll": {
         parameters: {
             query?: never;
@@ -1033,11 +1086,12 @@ export interface components {
          * @description How the rows of a bucket become one value.
          *
          *         `count` counts rows. `rate` is per second: of a counter's sum, of a cumulative metric's
-         *         increase, of a distribution's observations, of a gauge's rise.
+         *         increase, of a distribution's observations, of a gauge's rise. `histogram` is no one value: it
+         *         counts the observations of a distribution by their size, a line for each size.
          * @default avg
          * @enum {string}
          */
-        Aggregation: "avg" | "sum" | "count" | "min" | "max" | "last" | "rate" | "p50" | "p90" | "p95" | "p99";
+        Aggregation: "avg" | "sum" | "count" | "min" | "max" | "last" | "rate" | "p50" | "p90" | "p95" | "p99" | "histogram";
         /** Bounds */
         Bounds: {
             min?: number | null;
@@ -1105,6 +1159,7 @@ export interface components {
             created_at: string;
             updated_at: string;
             can_edit: boolean;
+            starred: boolean;
         };
         /** DashboardView */
         DashboardView: {
@@ -1278,6 +1333,11 @@ export interface components {
             valid: boolean | null;
             period: components["schemas"]["Period"];
             timestamp: string;
+        };
+        /** Layouts */
+        Layouts: {
+            medium?: components["schemas"]["Position"] | null;
+            small?: components["schemas"]["Position"] | null;
         };
         /** LetterList */
         LetterList: {
@@ -1467,6 +1527,10 @@ export interface components {
             look_back_ms: number;
             expires_at: string | null;
         };
+        /** StarList */
+        StarList: {
+            stars: string[];
+        };
         /** Stats */
         Stats: {
             active_users: number;
@@ -1573,6 +1637,7 @@ export interface components {
                 [key: string]: unknown;
             };
             title?: string | null;
+            layouts?: components["schemas"]["Layouts"] | null;
         };
         /**
          * WidgetType
@@ -6204,6 +6269,268 @@ export interface operations {
             };
         };
     };
+    ApiV1StarsListStars: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StarList"];
+                };
+            };
+            /** @description No valid credential was sent. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The credential does not allow this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiV1DashboardsDashboardIdStarStarDashboard: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dashboard_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The input is wrong; `errors` names the fields. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No valid credential was sent. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The credential does not allow this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or not for this caller. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiV1DashboardsDashboardIdStarUnstarDashboard: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dashboard_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The input is wrong; `errors` names the fields. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No valid credential was sent. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The credential does not allow this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or not for this caller. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiV1TemplatesTemplateIdStarStarTemplate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                template_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The input is wrong; `errors` names the fields. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No valid credential was sent. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The credential does not allow this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or not for this caller. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiV1TemplatesTemplateIdStarUnstarTemplate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                template_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The input is wrong; `errors` names the fields. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No valid credential was sent. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The credential does not allow this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or not for this caller. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     ApiV1LivePollPoll: {
         parameters: {
             query?: {
@@ -6218,7 +6545,7 @@ export interface operations {
                 /** @description With `metrics`. */
                 interval?: "live" | "1s" | "5s" | "30s" | "1m" | "1h" | "1d";
                 /** @description With `metrics`. */
-                aggregation?: "avg" | "sum" | "count" | "min" | "max" | "last" | "rate" | "p50" | "p90" | "p95" | "p99";
+                aggregation?: "avg" | "sum" | "count" | "min" | "max" | "last" | "rate" | "p50" | "p90" | "p95" | "p99" | "histogram";
             };
             header?: never;
             path?: never;
@@ -6308,7 +6635,7 @@ export interface operations {
                 /** @description With `metrics`. */
                 interval?: "live" | "1s" | "5s" | "30s" | "1m" | "1h" | "1d";
                 /** @description With `metrics`. */
-                aggregation?: "avg" | "sum" | "count" | "min" | "max" | "last" | "rate" | "p50" | "p90" | "p95" | "p99";
+                aggregation?: "avg" | "sum" | "count" | "min" | "max" | "last" | "rate" | "p50" | "p90" | "p95" | "p99" | "histogram";
             };
             header?: never;
             path?: never;

@@ -19,7 +19,7 @@ CREATE TABLE alembic_version (
 )
 """
 
-HEAD = "0004"
+HEAD = "0005"
 """The newest revision that this program knows; four digits, so that text order is age."""
 SCRIPTS = Path(__file__).parent
 """Where the revisions are."""

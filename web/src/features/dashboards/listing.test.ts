@@ -6,7 +6,7 @@ import { ago, arrangeListing } from './listing';
 function summary(name: string, owner: string, is_public = false): DashboardSummary {
   return {
     ...{ id: name, name, owner, is_public, description: null, widget_count: 3, version: 1 },
-    ...{ created_at: '', updated_at: '', can_edit: true },
+    ...{ created_at: '', updated_at: '', can_edit: true, starred: false },
   };
 }
 
@@ -19,15 +19,25 @@ const TEMPLATES = [{ id: 'host', name: 'Host', description: 'This machine: load 
 
 describe('arrangeListing', () => {
   it('tells apart what is mine, shared and of others', () => {
-    const listing = arrangeListing(DASHBOARDS, TEMPLATES, 'ada', '');
+    const listing = arrangeListing(DASHBOARDS, TEMPLATES, 'ada', '', []);
     const names = [listing.mine, listing.shared, listing.others].map((group) =>
       group.map(({ name }) => name),
     );
     expect(names).toEqual([['Sales'], ['Load of the API'], ['Secret sales']]);
   });
 
+  it('puts what is starred first, in the order of the stars, and nowhere else', () => {
+    const stars = ['host', 'Secret sales', 'gone', 'Sales'];
+    const listing = arrangeListing(DASHBOARDS, TEMPLATES, 'ada', '', stars);
+    expect(listing.starred.map(({ id }) => id)).toEqual(['host', 'Secret sales', 'Sales']);
+    expect([listing.mine, listing.others, listing.templates]).toEqual([[], [], []]);
+    expect(listing.shared).toHaveLength(1);
+    const found = arrangeListing(DASHBOARDS, TEMPLATES, 'ada', 'sales', stars);
+    expect(found.starred.map(({ id }) => id)).toEqual(['Secret sales', 'Sales']);
+  });
+
   it('finds every word in the name or the description', () => {
-    const listing = arrangeListing(DASHBOARDS, TEMPLATES, 'ada', 'LOAD machine');
+    const listing = arrangeListing(DASHBOARDS, TEMPLATES, 'ada', 'LOAD machine', []);
     expect(listing.templates).toHaveLength(1);
     expect(listing.shared).toEqual([]);
   });

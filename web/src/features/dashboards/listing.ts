@@ -1,6 +1,8 @@
 import type { DashboardSummary, TemplateSummary } from '../../api/resources';
 
 export interface Listing {
+  /** What has a star, the first that was starred first. */
+  starred: (DashboardSummary | TemplateSummary)[];
   mine: DashboardSummary[];
   /** Public ones of others. */
   shared: DashboardSummary[];
@@ -17,20 +19,29 @@ function finder(text: string): (one: { name: string; description: string | null 
   };
 }
 
-/** What a person may see, as it concerns them, of which name or description hold every word. */
+/**
+ * What a person may see, as it concerns them, of which name or description hold every word.
+ *
+ * @param stars What has a star, in its order; it stands there and nowhere else.
+ */
 export function arrangeListing(
   dashboards: readonly DashboardSummary[],
   templates: readonly TemplateSummary[],
   me: string | undefined,
   text: string,
+  stars: readonly string[],
 ): Listing {
-  const found = dashboards.filter(finder(text));
+  const all = [...dashboards, ...templates].filter(finder(text));
+  const starred = stars.flatMap((id) => all.find((one) => one.id === id) ?? []);
+  const plain = ({ id }: { id: string }): boolean => !stars.includes(id);
+  const found = dashboards.filter(finder(text)).filter(plain);
   const foreign = found.filter(({ owner }) => owner !== me);
   return {
+    starred,
     mine: found.filter(({ owner }) => owner === me),
     shared: foreign.filter(({ is_public }) => is_public),
     others: foreign.filter(({ is_public }) => !is_public),
-    templates: templates.filter(finder(text)),
+    templates: templates.filter(finder(text)).filter(plain),
   };
 }
 

@@ -1,4 +1,4 @@
-import { deviceFor } from '../../dashboard/grid';
+import { breakpointFor } from '../../dashboard/grid';
 
 /** How a dashboard fills a screen that is looked at from afar. */
 export interface Fit {
@@ -23,7 +23,7 @@ const HIGHEST_ROW = 160;
 export function fit(width: number, height: number, rows: number): Fit {
   // What is narrower than a desk has a layout of its own, of the usual size.
   const larger = Math.min(width / DESK.width, height / DESK.height, LARGEST);
-  const wanted = deviceFor(width) === 'desktop' ? larger : 1;
+  const wanted = breakpointFor(width) === 'wide' ? larger : 1;
   const whole = height / heightOf(Math.max(1, rows), LOWEST_ROW);
   const zoom = Math.max(Math.min(SMALLEST, wanted), Math.min(wanted, whole));
   const room = height / zoom - FOOT - 2 * GAP;
@@ -56,6 +56,9 @@ export interface WallParams {
   boards: string[];
   everyS: number;
 }
+
+/** What an address has in the place of dashboards where those with a star take turns. */
+export const STARRED = 'starred';
 
 export function readWall(params: URLSearchParams): WallParams | null {
   if (!params.has('wall')) return null;

@@ -20,7 +20,7 @@ export class Rotation {
   /** What is shown next, and is drawn already. */
   next = $state.raw<Board | null>(null);
   problem = $state('');
-  readonly #ids: readonly string[];
+  readonly #ids: () => readonly string[];
   readonly #everyMs: number;
   readonly #load: (id: string) => Promise<Board>;
   #at = 0;
@@ -28,18 +28,14 @@ export class Rotation {
   #over = false;
 
   /**
-   * @param ids Which, in their order.
+   * @param ids Which, in their order; asked for at each turn, since they may change.
    * @param everyMs How long each is shown.
    * @param load Asks for one.
    */
-  constructor(ids: readonly string[], everyMs: number, load: (id: string) => Promise<Board>) {
+  constructor(ids: () => readonly string[], everyMs: number, load: (id: string) => Promise<Board>) {
     this.#ids = ids;
     this.#everyMs = everyMs;
     this.#load = load;
-  }
-
-  get size(): number {
-    return this.#ids.length;
   }
 
   /** Goes on until the returned function is called. */
@@ -56,7 +52,11 @@ export class Rotation {
     if (this.#over) return;
     this.shown = board;
     if (!board) this.#in(AGAIN_MS, () => this.#first());
-    else if (this.size > 1) this.#in(this.#everyMs - AHEAD_MS, () => this.#prepare());
+    else this.#goOn();
+  }
+
+  #goOn(): void {
+    if (this.#ids().length > 1) this.#in(this.#everyMs - AHEAD_MS, () => this.#prepare());
     else this.#in(LOOK_MS, () => this.#lookAgain());
   }
 
@@ -65,11 +65,11 @@ export class Rotation {
     const board = await this.#get();
     if (this.#over) return;
     this.shown = board ?? this.shown;
-    this.#in(LOOK_MS, () => this.#lookAgain());
+    this.#goOn();
   }
 
   async #prepare(): Promise<void> {
-    this.#at = (this.#at + 1) % this.size;
+    this.#at += 1;
     const board = await this.#get();
     if (this.#over) return;
     this.next = board;
@@ -80,13 +80,16 @@ export class Rotation {
   #turn(): Promise<void> {
     this.shown = this.next;
     this.next = null;
-    this.#in(this.#everyMs - AHEAD_MS, () => this.#prepare());
+    this.#goOn();
     return Promise.resolve();
   }
 
   async #get(): Promise<Board | null> {
+    const ids = this.#ids();
+    const id = ids[this.#at % Math.max(1, ids.length)];
     try {
-      const board = await this.#load(this.#ids[this.#at] ?? '');
+      if (id === undefined) throw new Error('There is nothing to show.');
+      const board = await this.#load(id);
       this.problem = '';
       return board;
     } catch (error) {

@@ -10,7 +10,11 @@ describe('Rotation', () => {
   afterEach(() => vi.useRealTimers());
 
   it('has each one there before it shows it', async () => {
-    const rotation = new Rotation(['a', 'b'], 30_000, (id) => Promise.resolve(board(id)));
+    const rotation = new Rotation(
+      () => ['a', 'b'],
+      30_000,
+      (id) => Promise.resolve(board(id)),
+    );
     const stop = rotation.start();
     await later(0);
     expect([rotation.shown?.id, rotation.next]).toEqual(['a', null]);
@@ -26,8 +30,13 @@ describe('Rotation', () => {
   });
 
   it('stays where it is while another cannot be loaded, and passes over it', async () => {
-    const rotation = new Rotation(['a', 'gone', 'c'], 30_000, (id) =>
-      id === 'gone' ? Promise.reject(new Error('No such dashboard.')) : Promise.resolve(board(id)),
+    const rotation = new Rotation(
+      () => ['a', 'gone', 'c'],
+      30_000,
+      (id) =>
+        id === 'gone'
+          ? Promise.reject(new Error('No such dashboard.'))
+          : Promise.resolve(board(id)),
     );
     const stop = rotation.start();
     await later(28);
@@ -37,12 +46,41 @@ describe('Rotation', () => {
     stop();
   });
 
+  it('takes up what is added, and goes on when all but one are taken away', async () => {
+    let ids: string[] = [];
+    const rotation = new Rotation(
+      () => ids,
+      30_000,
+      (id) => Promise.resolve(board(id)),
+    );
+    const stop = rotation.start();
+    await later(0);
+    expect([rotation.shown, rotation.problem]).toEqual([null, 'There is nothing to show.']);
+    ids = ['a'];
+    await later(5);
+    expect([rotation.shown?.id, rotation.problem]).toEqual(['a', '']);
+    ids = ['a', 'b'];
+    await later(60 + 30);
+    expect(rotation.shown?.id).toBe('b');
+    ids = ['a'];
+    await later(30);
+    expect(rotation.shown?.id).toBe('a');
+    ids = [];
+    await later(70);
+    expect([rotation.shown?.id, rotation.problem]).toEqual(['a', 'There is nothing to show.']);
+    stop();
+  });
+
   it('tries again where even the first is not to be had', async () => {
     let tries = 0;
-    const rotation = new Rotation(['a'], 30_000, (id) => {
-      tries += 1;
-      return tries < 3 ? Promise.reject(new Error('Away.')) : Promise.resolve(board(id));
-    });
+    const rotation = new Rotation(
+      () => ['a'],
+      30_000,
+      (id) => {
+        tries += 1;
+        return tries < 3 ? Promise.reject(new Error('Away.')) : Promise.resolve(board(id));
+      },
+    );
     const stop = rotation.start();
     await later(0);
     expect([rotation.shown, rotation.problem]).toEqual([null, 'Away.']);
