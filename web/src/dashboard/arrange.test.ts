@@ -1,16 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
-import {
-  closeGaps,
-  firstFree,
-  move,
-  overlap,
-  readingOrder,
-  resize,
-  settle,
-  swap,
-  type Placed,
-} from './arrange';
+import { closeGaps, firstFree, move, overlap, readingOrder, resize, settle, swap } from './arrange';
+import type { Placed } from './grid';
 
 function at(id: string, x: number, y: number, w = 4, h = 2): Placed {
   return { id, position: { x, y, w, h } };
@@ -86,6 +77,75 @@ describe('swap', () => {
   it('does nothing at the ends', () => {
     expect(swap(widgets, 'a', -1)).toEqual(widgets);
     expect(swap(widgets, 'c', 1)).toEqual(widgets);
+  });
+});
+
+describe('swap of two that stand one above the other', () => {
+  it('lets both keep their heights', () => {
+    const widgets = [at('a', 0, 0, 4, 2), at('b', 0, 2, 4, 5), at('c', 0, 7, 4, 1)];
+    expect(places(swap(widgets, 'a', 1))).toEqual({
+      ...{ b: [0, 0, 4, 5], a: [0, 5, 4, 2] },
+      c: [0, 7, 4, 1],
+    });
+    expect(places(swap(widgets, 'b', -1))).toEqual(places(swap(widgets, 'a', 1)));
+  });
+});
+
+describe('on small screens', () => {
+  const stack = [at('a', 0, 0, 2, 2), at('b', 0, 2, 2, 4), at('c', 0, 6, 2, 3)];
+  const order = (widgets: readonly Placed[]): string[] => readingOrder(widgets).map(({ id }) => id);
+
+  it('passes what stands above and below, and leaves no gap', () => {
+    const down = move(stack, 'a', 0, 1, 'small');
+    expect(places(down)).toEqual({ b: [0, 0, 2, 4], a: [0, 4, 2, 2], c: [0, 6, 2, 3] });
+    expect(order(move(down, 'a', 0, 1, 'small'))).toEqual(['b', 'c', 'a']);
+    expect(places(move(down, 'a', 0, -1, 'small'))).toEqual(places(stack));
+    expect(order(move(stack, 'a', 0, -1, 'small'))).toEqual(['a', 'b', 'c']);
+    expect(order(move(stack, 'c', 0, 1, 'small'))).toEqual(['a', 'b', 'c']);
+  });
+
+  it('passes two that stand beside each other at once', () => {
+    const widgets = [at('a', 0, 0, 1, 2), at('b', 1, 0, 1, 2), at('c', 0, 2, 2, 3)];
+    expect(places(move(widgets, 'c', 0, -1, 'small'))).toEqual({
+      ...{ c: [0, 0, 2, 3], a: [0, 3, 1, 2] },
+      b: [1, 3, 1, 2],
+    });
+    expect(order(move(move(widgets, 'c', 0, -1, 'small'), 'c', 0, 1, 'small'))).toEqual([
+      ...['a', 'b', 'c'],
+    ]);
+  });
+
+  it('puts two beside each other, and changes the order without changing sizes', () => {
+    const half = resize(resize(stack, 'a', -1, 0, 'small'), 'b', -1, -2, 'small');
+    const beside = move(half, 'b', 1, 0, 'small');
+    expect(places(beside)).toEqual({ a: [0, 0, 1, 2], b: [1, 0, 1, 2], c: [0, 2, 2, 3] });
+    expect(places(swap(beside, 'b', 1, 'small'))).toEqual({
+      ...{ a: [0, 0, 1, 2], c: [0, 2, 2, 3] },
+      b: [0, 5, 1, 2],
+    });
+    expect(places(resize(stack, 'a', 9, 0, 'small'))['a']).toEqual([0, 0, 2, 2]);
+  });
+
+  it('leaves no gap and no overlap whatever is moved', () => {
+    let seed = 11;
+    const random = (most: number): number => (seed = (seed * 48271) % 2147483647) % most;
+    for (let round = 0; round < 200; round += 1) {
+      const widgets = closeGaps(
+        Array.from({ length: 8 }, (_, i) => {
+          const w = 1 + random(2);
+          return at(String(i), random(3 - w), random(9), w, 1 + random(4));
+        }),
+      );
+      for (const changed of [
+        move(widgets, '3', random(3) - 1, random(3) - 1, 'small'),
+        resize(widgets, '3', random(3) - 1, random(3) - 1, 'small'),
+        swap(widgets, '3', 1, 'small'),
+      ]) {
+        expect(isFree(changed)).toBe(true);
+        expect(places(closeGaps(changed))).toEqual(places(changed));
+        expect(changed.every(({ position: { x, w } }) => x >= 0 && w > 0 && x + w <= 2)).toBe(true);
+      }
+    }
   });
 });
 

@@ -4,12 +4,16 @@ import {
   addWidget,
   changeWidget,
   duplicateWidget,
+  followWideAgain,
   newWidgetId,
+  rearrangeWidgets,
   removeWidget,
   rename,
   widgetOf,
 } from './commands';
-import { emptyContent } from './content';
+import { move, overlap } from './arrange';
+import { emptyContent, type Content } from './content';
+import { layout } from './layout';
 
 const SHOWN = { type: 'chart', title: 'Orders', config: { text: 'kept' } };
 const SIZE = { w: 6, h: 4 };
@@ -61,6 +65,52 @@ describe('removeWidget', () => {
   it('takes away that one', () => {
     const two = addWidget(one, 'b', SHOWN, SIZE);
     expect(removeWidget(two, 'a').widgets.map(({ id }) => id)).toEqual(['b']);
+  });
+});
+
+describe('a dashboard that was arranged for phones', () => {
+  const two = addWidget(one, 'b', SHOWN, SIZE);
+  const turned = rearrangeWidgets(two, 'small', (all) => move(all, 'a', 0, 1, 'small'));
+  const small = (content: Content): string[] =>
+    [...layout(content.widgets, 'small')]
+      .sort(([, a], [, b]) => a.y - b.y || a.x - b.x)
+      .map(([id]) => id);
+
+  it('has what is new at its end, and where it was put', () => {
+    expect(small(turned)).toEqual(['b', 'a']);
+    const three = addWidget(turned, 'c', SHOWN, SIZE);
+    expect(small(three)).toEqual(['b', 'a', 'c']);
+    expect(widgetOf(three, 'c')?.layouts).toEqual({ small: { x: 0, y: 8, w: 2, h: 4 } });
+    expect(small(rearrangeWidgets(three, 'wide', (all) => move(all, 'c', 0, 9)))).toEqual(
+      small(three),
+    );
+  });
+
+  it('has a copy below the widget, on the phone too', () => {
+    const copied = duplicateWidget(turned, 'b', 'copy');
+    expect(small(copied)).toEqual(['b', 'copy', 'a']);
+    const places = [...layout(copied.widgets, 'small').values()];
+    expect(
+      places.some((place, i) => places.slice(i + 1).some((other) => overlap(place, other))),
+    ).toBe(false);
+    expect(widgetOf(copied, 'copy')?.layouts?.medium).toBeUndefined();
+  });
+
+  it('keeps its layout when a widget changes or goes', () => {
+    expect(small(changeWidget(turned, 'b', { type: 'text', config: {} }))).toEqual(['b', 'a']);
+    expect(small(removeWidget(turned, 'b'))).toEqual(['a']);
+    expect(layout(removeWidget(turned, 'b').widgets, 'small').get('a')?.y).toBe(0);
+  });
+
+  it('follows the wide layout again', () => {
+    expect(followWideAgain(turned, 'small')).toEqual(two);
+    expect(rearrangeWidgets(two, 'small', (all) => all)).toBe(two);
+  });
+
+  it('has room for what is new on a tablet beside what stands there', () => {
+    const arranged = rearrangeWidgets(two, 'medium', (all) => move(all, 'a', 0, 9, 'medium'));
+    const three = addWidget(arranged, 'c', SHOWN, SIZE);
+    expect(widgetOf(three, 'c')?.layouts).toEqual({ medium: { x: 0, y: 0, w: 3, h: 4 } });
   });
 });
 

@@ -1,6 +1,13 @@
 import { describe, expect, it } from 'vitest';
 
-import { addWidget, changeWidget, removeWidget } from './commands';
+import { move } from './arrange';
+import {
+  addWidget,
+  changeWidget,
+  followWideAgain,
+  rearrangeWidgets,
+  removeWidget,
+} from './commands';
 import { emptyContent, type Content } from './content';
 import { differences, shortWords } from './difference';
 
@@ -10,7 +17,9 @@ const before = ['CPU', 'Memory', 'Disks'].reduce<Content>(
   emptyContent('Host'),
 );
 
-const whats = (after: Content): string[] => differences(before, after).map(({ what }) => what);
+const whatsBetween = (old: Content, after: Content): string[] =>
+  differences(old, after).map(({ what }) => what);
+const whats = (after: Content): string[] => whatsBetween(before, after);
 
 function withWidget(id: string, change: object): Content {
   const widgets = before.widgets.map((one) => (one.id === id ? { ...one, ...change } : one));
@@ -70,6 +79,31 @@ describe('differences', () => {
       { what: 'shared with all', fields: [] },
       { what: 'changed the updates', fields: ['nothing → 5s'] },
       { what: 'changed the filters', fields: ['host: nothing → a'] },
+    ]);
+  });
+
+  it('tells layouts for smaller screens apart from the wide one', () => {
+    const down = (content: Content): Content =>
+      rearrangeWidgets(content, 'small', (all) => move(all, 'CPU', 0, 1, 'small'));
+    const arranged = down(before);
+    expect(differences(before, arranged)).toEqual([
+      {
+        what: 'arranged for small screens',
+        fields: [
+          '“CPU”: column 1, row 5, 2 × 4',
+          '“Memory”: column 1, row 1, 2 × 4',
+          '“Disks”: column 1, row 9, 2 × 4',
+        ],
+      },
+    ]);
+    const moved = differences(arranged, down(arranged));
+    expect(moved[0]).toEqual({
+      what: 'moved on small screens “CPU”',
+      fields: ['column 1, row 5, 2 × 4 → column 1, row 9, 2 × 4'],
+    });
+    expect(shortWords(moved)).toEqual(['moved on small screens “CPU”, “Disks”']);
+    expect(whatsBetween(arranged, followWideAgain(arranged, 'small'))).toEqual([
+      'follows the wide layout on small screens',
     ]);
   });
 

@@ -1,5 +1,7 @@
 import { same, type Content } from './content';
 import type { RawWidget } from './document';
+import { NARROWER, type Breakpoint, type Narrower } from './grid';
+import { isArranged, ownPlace } from './layout';
 
 /** What became of one widget, or of the dashboard itself. */
 export interface Difference {
@@ -54,10 +56,36 @@ function changeOf(old: RawWidget, widget: RawWidget): Difference[] {
   return fields.length > 0 ? [{ what: `changed ${titleOf(widget)}`, fields }] : [];
 }
 
-function moveOf(old: RawWidget, widget: RawWidget): Difference[] {
-  if (same(old.position, widget.position)) return [];
-  const fields = [`${placeWords(old.position)} → ${placeWords(widget.position)}`];
-  return [{ what: `moved ${titleOf(widget)}`, fields }];
+function moveOf(old: RawWidget, widget: RawWidget, on: Breakpoint): Difference[] {
+  const [from, to] = [ownPlace(old, on), ownPlace(widget, on)];
+  if (same(from, to) || !from || !to) return [];
+  const moved = on === 'wide' ? 'moved' : `moved on ${on} screens`;
+  return [
+    { what: `${moved} ${titleOf(widget)}`, fields: [`${placeWords(from)} → ${placeWords(to)}`] },
+  ];
+}
+
+interface Pair {
+  old: RawWidget;
+  widget: RawWidget;
+}
+
+/** A layout that somebody began or gave up is told as a whole. */
+function layoutDifferences(before: Content, after: Content, kept: readonly Pair[]): Difference[] {
+  const told = (on: Narrower): Difference[] => {
+    const [was, is] = [isArranged(before.widgets, on), isArranged(after.widgets, on)];
+    if (was && is) return kept.flatMap(({ old, widget }) => moveOf(old, widget, on));
+    if (is) return [{ what: `arranged for ${on} screens`, fields: placesWords(after, on) }];
+    return was ? [{ what: `follows the wide layout on ${on} screens`, fields: [] }] : [];
+  };
+  return NARROWER.flatMap(told);
+}
+
+function placesWords({ widgets }: Content, on: Narrower): string[] {
+  return widgets.flatMap((widget) => {
+    const at = ownPlace(widget, on);
+    return at ? [`${titleOf(widget)}: ${placeWords(at)}`] : [];
+  });
 }
 
 function widgetDifferences(before: Content, after: Content): Difference[] {
@@ -79,7 +107,8 @@ function widgetDifferences(before: Content, after: Content): Difference[] {
       before.widgets.filter(({ id }) => !is.has(id)),
     ),
     ...kept.flatMap(({ old, widget }) => changeOf(old, widget)),
-    ...kept.flatMap(({ old, widget }) => moveOf(old, widget)),
+    ...kept.flatMap(({ old, widget }) => moveOf(old, widget, 'wide')),
+    ...layoutDifferences(before, after, kept),
   ];
 }
 
@@ -107,11 +136,13 @@ export function differences(before: Content, after: Content): Difference[] {
   return [...detailDifferences(before, after), ...widgetDifferences(before, after)];
 }
 
+const VERB = /^(added|removed|changed|moved(?: on (?:medium|small) screens)?) (“.*)$/s;
+
 /** The same in a few words: those with the same verb together, `added “CPU”, “Disk”`. */
 export function shortWords(found: readonly Difference[]): string[] {
   const groups = new Map<string, string[]>();
   for (const { what } of found) {
-    const [, verb = what, object = ''] = /^(added|removed|changed|moved) (“.*)$/s.exec(what) ?? [];
+    const [, verb = what, object = ''] = VERB.exec(what) ?? [];
     groups.set(verb, [...(groups.get(verb) ?? []), object]);
   }
   return [...groups].map(([verb, objects]) =>

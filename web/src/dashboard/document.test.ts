@@ -42,6 +42,15 @@ describe('readWidgets', () => {
     expect(whole?.config.share).toBe(false);
   });
 
+  it('keeps where a widget stands on smaller screens', () => {
+    const layouts = { small: { x: 1, y: 0, w: 1, h: 2 } };
+    const [put, free] = readWidgets([
+      { id: 'a', type: 'chart', position, layouts, config: { query } },
+      { id: 'b', type: 'chart', position, config: { query } },
+    ]);
+    expect([put?.layouts, free?.layouts]).toEqual([layouts, null]);
+  });
+
   it('keeps the place of what it cannot show, and says what that is', () => {
     const [widget, chart] = readWidgets([
       { id: 'a', type: 'hologram', position, config: {} },

@@ -1,6 +1,6 @@
 import { readConfig, type RawConfig } from '../panels/config';
 import { kindOf } from '../panels/kinds';
-import { PLAIN_CONFIG, type Position, type Widget } from '../panels/widget';
+import { PLAIN_CONFIG, type Layouts, type Position, type Widget } from '../panels/widget';
 
 /** A widget as a dashboard document holds it; everything beyond the contract is optional. */
 export interface RawWidget {
@@ -8,6 +8,7 @@ export interface RawWidget {
   type: string;
   title?: string | null;
   position: Position;
+  layouts?: Layouts | null;
   config: RawConfig;
 }
 
@@ -18,10 +19,10 @@ function unknownKind({ type, config }: RawWidget): string {
 /** Reads the widgets of a document; one of a kind that this page cannot show says so in its place. */
 export function readWidgets(raw: readonly RawWidget[]): Widget[] {
   return raw.map((widget) => {
-    const { id, position, config } = widget;
+    const { id, position, layouts = null, config } = widget;
     const title = widget.title ?? '';
     const kind = kindOf(widget.type, config);
-    const known = { id, title, position };
+    const known = { id, title, position, layouts };
     if (kind) return { ...known, type: kind.type, config: readConfig(config, kind.type, title) };
     return { ...known, type: 'unknown', config: PLAIN_CONFIG, unknown: unknownKind(widget) };
   });

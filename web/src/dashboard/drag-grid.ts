@@ -3,8 +3,7 @@ import 'gridstack/dist/gridstack.css';
 import { GridStack, type GridItemHTMLElement } from 'gridstack';
 
 import type { Position } from '../panels/widget';
-import type { Placed } from './arrange';
-import { COLUMNS } from './grid';
+import { COLUMNS, type Breakpoint, type Placed } from './grid';
 
 const ITEM = 'grid-stack-item';
 
@@ -16,12 +15,14 @@ export class DragGrid {
 
   /**
    * @param host Holds one `.grid-stack-item` for each widget, with its id in `data-id`.
+   * @param on Whose columns it has; on small screens widgets move up as far as there is room.
    * @param row The height of a row with the gap below it, px.
    * @param gap The gap between widgets, px.
    * @param onarrange Told where all stand after a person has moved or resized one.
    */
   constructor(
     host: HTMLElement,
+    on: Breakpoint,
     row: number,
     gap: number,
     onarrange: (places: Map<string, Position>) => void,
@@ -31,10 +32,10 @@ export class DragGrid {
     const grid = GridStack.init(
       {
         auto: false,
-        column: COLUMNS.desktop,
+        column: COLUMNS[on],
         cellHeight: row,
         margin: gap / 2,
-        mode: 'float',
+        mode: on === 'small' ? 'top' : 'float',
         animate: !still,
         handle: 'header',
         draggable: { handle: 'header', cancel: 'button, [popover]', scroll: true },

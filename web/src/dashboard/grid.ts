@@ -1,64 +1,29 @@
-import type { Position } from '../panels/widget';
+import type { Layouts, Position } from '../panels/widget';
 
-export const COLUMNS = { desktop: 12, tablet: 4, phone: 1 } as const;
-export type Device = keyof typeof COLUMNS;
+/** How many columns a dashboard has, by how much room there is. */
+export const COLUMNS = { wide: 12, medium: 6, small: 2 } as const;
+export type Breakpoint = keyof typeof COLUMNS;
+export const BREAKPOINTS: readonly Breakpoint[] = ['wide', 'medium', 'small'];
+/** Those whose layout follows the wide one until somebody arranges it. */
+export const NARROWER = ['medium', 'small'] as const;
+export type Narrower = (typeof NARROWER)[number];
 
-const TABLET_BELOW = 1100;
-const PHONE_BELOW = 640;
-/** On a tablet a single column is too narrow for a chart. */
-const NARROWEST = 2;
+const WIDE_FROM = 1024;
+const MEDIUM_FROM = 560;
 
-export function deviceFor(width: number): Device {
-  if (width < PHONE_BELOW) return 'phone';
-  return width < TABLET_BELOW ? 'tablet' : 'desktop';
+/** @param width What the grid itself has, px: beside it stand a rail, or another page. */
+export function breakpointFor(width: number): Breakpoint {
+  if (width < MEDIUM_FROM) return 'small';
+  return width < WIDE_FROM ? 'medium' : 'wide';
 }
 
-interface Placed {
+/** Anything that stands on a grid. */
+export interface Placed {
   id: string;
   position: Position;
 }
 
-function spanOn(device: Device, w: number): number {
-  const columns = COLUMNS[device];
-  const narrowest = Math.min(columns, NARROWEST);
-  return Math.max(narrowest, Math.min(columns, Math.round((w * columns) / COLUMNS.desktop)));
-}
-
-/** Gives a row one height and widens its last widget to the edge, so that no hole is left in it. */
-function flow<T extends Placed>(widgets: readonly T[], device: Device): Map<string, Position> {
-  const placed = new Map<string, Position>();
-  const columns = COLUMNS[device];
-  let row: { id: string; position: Position }[] = [];
-  let [x, y] = [0, 0];
-  const close = (): void => {
-    const last = row.at(-1);
-    if (last) last.position.w = columns - last.position.x;
-    const height = Math.max(0, ...row.map(({ position }) => position.h));
-    for (const { position } of row) position.h = height;
-    y += height;
-    row = [];
-    x = 0;
-  };
-  for (const { id, position } of widgets) {
-    const w = spanOn(device, position.w);
-    if (x + w > columns) close();
-    const at = { x, y, w, h: position.h };
-    placed.set(id, at);
-    row.push({ id, position: at });
-    x += w;
-  }
-  close();
-  return placed;
-}
-
-/**
- * Where each widget stands: as the document says on a desktop; on narrower screens in reading
- * order, scaled to fewer columns.
- */
-export function layout(widgets: readonly Placed[], device: Device): Map<string, Position> {
-  if (device === 'desktop') return new Map(widgets.map(({ id, position }) => [id, position]));
-  const order = [...widgets].sort(
-    (a, b) => a.position.y - b.position.y || a.position.x - b.position.x,
-  );
-  return flow(order, device);
+/** Anything that may stand elsewhere on smaller screens. */
+export interface Standing extends Placed {
+  layouts?: Layouts | null;
 }

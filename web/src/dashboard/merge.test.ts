@@ -1,7 +1,14 @@
 import { describe, expect, it } from 'vitest';
 
-import { overlap } from './arrange';
-import { addWidget, changeWidget, removeWidget, widgetOf } from './commands';
+import { move as moveOn, overlap, resize } from './arrange';
+import {
+  addWidget,
+  changeWidget,
+  followWideAgain,
+  rearrangeWidgets,
+  removeWidget,
+  widgetOf,
+} from './commands';
 import { emptyContent, type Content } from './content';
 import { keyOf, merge, takeTheirs, type Conflict } from './merge';
 
@@ -98,6 +105,67 @@ describe('merge', () => {
     expect(content.widgets.map(({ position }) => position.y)).toEqual([10, 10]);
     const taken = takeTheirs(content, only(conflicts));
     expect(taken.widgets.map(({ position }) => position.y)).toEqual([20, 20]);
+  });
+
+  describe('of layouts for smaller screens', () => {
+    const down = (content: Content, id: string): Content =>
+      rearrangeWidgets(content, 'small', (all) => moveOn(all, id, 0, 1, 'small'));
+    const taller = (content: Content, id: string): Content =>
+      rearrangeWidgets(content, 'medium', (all) => resize(all, id, 0, 1, 'medium'));
+    const rows = ({ widgets }: Content): unknown => widgets.map(({ layouts }) => layouts?.small?.y);
+
+    it('joins each with the others, and with the wide one', () => {
+      const mine = down(base, 'a');
+      const theirs = move(taller(base, 'b'), 'a', 0, 8);
+      const { content, conflicts } = merge(base, mine, theirs);
+      expect(conflicts).toEqual([]);
+      expect(rows(content)).toEqual(rows(mine));
+      expect(content.widgets.map(({ position }) => position.y)).toEqual([8, 0]);
+      expect(widgetOf(content, 'b')?.layouts?.medium?.h).toBe(5);
+    });
+
+    it('keeps a layout whole that one side arranged while the other added and changed', () => {
+      const mine = down(base, 'a');
+      const theirs = addWidget(changeWidget(base, 'a', shown('New')), 'c', shown('C'), SIZE);
+      const { content, conflicts } = merge(base, mine, theirs);
+      expect(conflicts).toEqual([]);
+      expect(titles(content)).toEqual(['New', 'B', 'C']);
+      expect(rows(content)).toEqual([4, 0, undefined]);
+    });
+
+    it('asks for each layout that both changed', () => {
+      const mine = taller(down(base, 'a'), 'a');
+      const other = rearrangeWidgets(base, 'small', (all) => resize(all, 'b', 0, 3, 'small'));
+      const theirs = taller(taller(other, 'a'), 'a');
+      const { content, conflicts } = merge(base, mine, theirs);
+      expect(conflicts.map(keyOf)).toEqual(['places medium', 'places small']);
+      expect(rows(content)).toEqual(rows(mine));
+      const taken = conflicts.reduce(takeTheirs, content);
+      expect(taken).toEqual(theirs);
+    });
+
+    it('takes it as a whole where one side has it follow the wide one again', () => {
+      const arranged = down(base, 'a');
+      const follows = followWideAgain(arranged, 'small');
+      expect(merge(arranged, follows, arranged)).toEqual({ content: follows, conflicts: [] });
+      expect(merge(arranged, arranged, follows)).toEqual({ content: follows, conflicts: [] });
+      const moved = rearrangeWidgets(arranged, 'small', (all) => resize(all, 'a', 0, 2, 'small'));
+      const mine = merge(arranged, moved, follows);
+      expect(mine.content).toEqual(moved);
+      expect(takeTheirs(mine.content, only(mine.conflicts))).toEqual(follows);
+      const theirs = merge(arranged, follows, moved);
+      expect(theirs.content).toEqual(follows);
+      expect(takeTheirs(theirs.content, only(theirs.conflicts))).toEqual(moved);
+    });
+
+    it('keeps them where the other side’s widget is taken', () => {
+      const arranged = down(base, 'a');
+      const mine = changeWidget(arranged, 'a', shown('Mine'));
+      const theirs = changeWidget(arranged, 'a', shown('Theirs'));
+      const { content, conflicts } = merge(arranged, mine, theirs);
+      const taken = takeTheirs(content, only(conflicts));
+      expect(widgetOf(taken, 'a')).toMatchObject({ title: 'Theirs', layouts: { small: { y: 4 } } });
+    });
   });
 
   it('asks about a detail that both changed', () => {

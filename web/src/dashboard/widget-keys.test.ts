@@ -7,28 +7,23 @@ function pressed(key: string, held: object = {}): Parameters<typeof commandOf>[0
 }
 
 describe('commandOf', () => {
-  it('moves, and with shift resizes, where widgets stand freely', () => {
-    expect(commandOf(pressed('ArrowLeft'), true)).toEqual({ kind: 'move', columns: -1, rows: 0 });
-    expect(commandOf(pressed('ArrowDown', { shiftKey: true }), true)).toEqual({
+  it('moves, and with shift resizes', () => {
+    expect(commandOf(pressed('ArrowLeft'))).toEqual({ kind: 'move', columns: -1, rows: 0 });
+    expect(commandOf(pressed('ArrowDown', { shiftKey: true }))).toEqual({
       kind: 'resize',
       columns: 0,
       rows: 1,
     });
   });
 
-  it('changes the order where widgets flow', () => {
-    expect(commandOf(pressed('ArrowUp'), false)).toEqual({ kind: 'swap', step: -1 });
-    expect(commandOf(pressed('ArrowRight'), false)).toEqual({ kind: 'swap', step: 1 });
-  });
-
   it('sets up and removes', () => {
-    expect(commandOf(pressed('Enter'), true)).toEqual({ kind: 'configure' });
-    expect(commandOf(pressed('Delete'), true)).toEqual({ kind: 'remove' });
+    expect(commandOf(pressed('Enter'))).toEqual({ kind: 'configure' });
+    expect(commandOf(pressed('Delete'))).toEqual({ kind: 'remove' });
   });
 
   it('leaves all other keys alone', () => {
-    expect(commandOf(pressed('ArrowLeft', { altKey: true }), true)).toBeNull();
-    expect(commandOf(pressed('a'), true)).toBeNull();
+    expect(commandOf(pressed('ArrowLeft', { altKey: true }))).toBeNull();
+    expect(commandOf(pressed('a'))).toBeNull();
   });
 });
 

@@ -22,20 +22,15 @@ interface Pressed {
   altKey: boolean;
 }
 
-/**
- * The command of a key.
- *
- * @param free Whether widgets stand where they are put; else they flow in their order.
- */
-export function commandOf(event: Pressed, free: boolean): WidgetCommand | null {
+/** The command of a key. */
+export function commandOf(event: Pressed): WidgetCommand | null {
   const { key, shiftKey } = event;
   if (event.ctrlKey || event.metaKey || event.altKey) return null;
   if (key === 'Enter') return { kind: 'configure' };
   if (key === 'Delete' || key === 'Backspace') return { kind: 'remove' };
   const [columns, rows] = ARROWS[key] ?? [0, 0];
   if (columns === 0 && rows === 0) return null;
-  if (free) return { kind: shiftKey ? 'resize' : 'move', columns, rows };
-  return { kind: 'swap', step: columns + rows < 0 ? -1 : 1 };
+  return { kind: shiftKey ? 'resize' : 'move', columns, rows };
 }
 
 /** A place in words, counted from one. */

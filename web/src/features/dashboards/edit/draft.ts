@@ -3,6 +3,7 @@ import type { Shown } from '../../../dashboard/commands';
 import type { RawWidget } from '../../../dashboard/document';
 import type { RawConfig } from '../../../panels/config';
 import { kindOf, KINDS, type WidgetKind } from '../../../panels/kinds';
+import { HISTOGRAM } from '../../../series/sizes';
 import { perSecond, unitOf, type Unit } from '../../../series/unit';
 
 /** A widget in the making: what is not asked for in the form stays as it was. */
@@ -97,7 +98,9 @@ function usual(entry: CatalogueEntry | undefined, kind: WidgetKind): [string, Ra
     return ['rate', { zero_fill: true }];
   }
   const reduce = number ? { reduce: 'last' } : {};
-  return [entry?.type === 'distribution' ? 'p95' : 'avg', { zero_fill: false, ...reduce }];
+  if (entry?.type !== 'distribution') return ['avg', { zero_fill: false, ...reduce }];
+  const isHeat = kind.config.chart === 'heatmap';
+  return [isHeat ? HISTOGRAM : 'p95', { zero_fill: false, ...reduce }];
 }
 
 /** The unit of what an aggregation of a metric gives. */
@@ -140,7 +143,9 @@ export function chooseAggregation(
   const questions = questionsOf(draft);
   const old = questions[at];
   if (!old) return draft;
-  const query = { ...old.query, aggregation };
+  // Counts by size are lines of their own: there are no groups besides.
+  const asked = aggregation === HISTOGRAM ? without(old.query, 'group_by') : old.query;
+  const query = { ...asked, aggregation };
   const changed = changeQuestion(draft, at, { query });
   const isOwn = (draft.config.unit ?? '') !== unitFor(old.query, entry);
   return at > 0 || isOwn ? changed : configure(changed, { unit: unitFor(query, entry) });

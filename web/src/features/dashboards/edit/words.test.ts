@@ -15,6 +15,15 @@ describe('conflictWords', () => {
     expect(conflictWords(filters)).toMatchObject({ mine: 'Keep mine', theirs: 'Take theirs' });
   });
 
+  it('says on which screens both moved widgets', () => {
+    const moved = (on: 'wide' | 'small'): string =>
+      conflictWords({ kind: 'places', on, theirs: new Map() }).what;
+    expect([moved('wide'), moved('small')]).toEqual([
+      'Where widgets stand',
+      'Where widgets stand on small screens',
+    ]);
+  });
+
   it('says who deleted what the other changed', () => {
     const position = { x: 0, y: 0, w: 1, h: 1 };
     const widget = { id: 'a', type: 'chart', position, config: {} };

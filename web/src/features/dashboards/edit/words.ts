@@ -22,8 +22,10 @@ function quoted(value: unknown, otherwise: string): string {
 
 /** A conflict as a question with two answers. */
 export function conflictWords(conflict: Conflict): ConflictWords {
-  if (conflict.kind === 'places')
-    return { what: 'Where widgets stand', mine: 'Keep mine', theirs: 'Take theirs' };
+  if (conflict.kind === 'places') {
+    const where = conflict.on === 'wide' ? '' : ` on ${conflict.on} screens`;
+    return { what: `Where widgets stand${where}`, mine: 'Keep mine', theirs: 'Take theirs' };
+  }
   if (conflict.kind === 'detail') {
     const what = DETAILS[conflict.detail] ?? conflict.detail;
     const mine = `Keep ${quoted(conflict.mine, 'mine')}`;
