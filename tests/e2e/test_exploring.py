@@ -77,7 +77,7 @@ def dashboard(server: Server) -> str:
 def page(browser: Browser, server: Server, dashboard: str) -> Iterator[Page]:
     """The dashboard, over the last hour; at the end no script may have failed."""
     expect.set_options(timeout=PATIENCE_MS)
-    with visit(browser, timezone_id="Asia/Tokyo") as opened:
+    with visit(browser, timezone_id="Asia/Tokyo", locale="en-GB") as opened:
         sign_in(opened, f"{server.url}{dashboard}?range=1h")
         shows(widget(opened, "sales"))
         shows(widget(opened, "room"))

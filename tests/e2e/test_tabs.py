@@ -127,6 +127,61 @@ def test_a_tab_goes_on_when_the_shared_connection_crashes(browser: Browser, host
         wait_for_connections(host, 1)
 
 
+def show(tab: Page, server: Server, path: str) -> None:
+    tab.goto(server.url + path)
+    wait_until_live(tab)
+
+
+def log_in(server: Server, user: str) -> None:
+    event = {"event_type": "USER_LOGIN", "user_id": user}
+    with server.ingest() as sender:
+        sender.post("/api/v1/ingest/events", json={"events": [event]}).raise_for_status()
+
+
+def test_tabs_share_the_stream_of_what_people_do(browser: Browser, host: Server) -> None:
+    with visitor(browser, host) as context:
+        tabs = [context.new_page() for _ in range(2)]
+        for tab in tabs:
+            show(tab, host, "/activity")
+        # That of metrics, and that of what people do.
+        wait_for_connections(host, 2)
+        for user in ("ada", "bob"):
+            log_in(host, user)
+            for tab in tabs:
+                told = tab.get_by_test_id("newest-event").filter(has_text=user)
+                expect(told).to_be_visible(timeout=_PATIENCE_MS)
+        tabs[0].close()
+        log_in(host, "eve")
+        told = tabs[1].get_by_test_id("newest-event").filter(has_text="eve")
+        expect(told).to_be_visible(timeout=_PATIENCE_MS)
+        wait_for_connections(host, 2)
+        show(tabs[1], host, "/d/host")
+        wait_for_connections(host, 1)
+    wait_for_connections(host, 0)
+
+
+def test_tabs_share_the_streams_of_kpis(browser: Browser, host: Server) -> None:
+    codes = ["answer", "question"]
+    with host.alice() as alice:
+        for code in codes:
+            made = {"code": code, "name": code.title(), "expression": "40 + 2"}
+            alice.post("/api/v1/kpis", json=made).raise_for_status()
+    with visitor(browser, host) as context:
+        tabs = [context.new_page() for _ in range(2)]
+        for tab in tabs:
+            show(tab, host, "/kpis")
+            expect(tab.get_by_test_id("kpi-card")).to_have_count(2)
+        wait_for_connections(host, 3)
+        tabs[1].evaluate(_HIDE, True)
+        wait_for_connections(host, 3)
+        tabs[0].evaluate(_HIDE, True)
+        # Nobody looks: streams are let go of at once, the connection of metrics later.
+        wait_for_connections(host, 1)
+        tabs[1].evaluate(_HIDE, False)
+        wait_for_connections(host, 3)
+    wait_for_connections(host, 0)
+
+
 def end_shared_workers(browser: Browser) -> None:
     session = browser.new_browser_cdp_session()
     targets = session.send("Target.getTargets")["targetInfos"]

@@ -2,6 +2,8 @@ import { gzipSync } from 'node:zlib';
 
 import type { Plugin, Rolldown } from 'vite';
 
+import { firstViewChunk } from './first-view.ts';
+
 type Bundle = Rolldown.OutputBundle;
 
 function initialChunks(bundle: Bundle): Rolldown.OutputChunk[] {
@@ -15,6 +17,7 @@ function initialChunks(bundle: Bundle): Rolldown.OutputChunk[] {
   for (const [name, chunk] of Object.entries(bundle)) {
     if (chunk.type === 'chunk' && chunk.isEntry) visit(name);
   }
+  visit(firstViewChunk(bundle).fileName);
   return [...found.values()];
 }
 

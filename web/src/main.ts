@@ -1,11 +1,15 @@
 import './ui/tokens.css';
 import './ui/base.css';
 
-import { mount } from 'svelte';
-
-import App from './App.svelte';
+import { Opening } from './features/opening';
+import { keptLocale, speak } from './series/locale';
 
 const target = document.getElementById('app');
 if (!target) throw new Error('The page has no #app element.');
 
-mount(App, { target });
+const opening = new Opening(location);
+void Promise.all([import('./page'), opening.begun]).then(([{ show }]) => {
+  // The first formats of a browser take a while: the server is at work meanwhile.
+  speak(keptLocale());
+  show(target, opening);
+});

@@ -18,7 +18,7 @@ export type ExportFormat = 'json' | 'yaml' | 'csv' | 'pdf' | 'png';
 const PATH = '/api/v1/dashboards';
 const STALE = 412;
 
-function one(id: string): string {
+export function dashboardPath(id: string): string {
   return `${PATH}/${encodeURIComponent(id)}`;
 }
 
@@ -33,7 +33,7 @@ export async function listTemplates(api: Api): Promise<TemplateSummary[]> {
 }
 
 export function getDashboard(api: Api, id: string): Promise<Dashboard> {
-  return api.get<Dashboard>(one(id));
+  return api.get<Dashboard>(dashboardPath(id));
 }
 
 export function createDashboard(api: Api, content: SentContent): Promise<Dashboard> {
@@ -57,24 +57,24 @@ export async function saveDashboard(
 ): Promise<Dashboard> {
   const init = jsonBody(content);
   const headers = { ...(init.headers as object), 'if-match': `"${String(version)}"` };
-  const response = await api.fetch(one(id), { ...init, method: 'PUT', headers });
+  const response = await api.fetch(dashboardPath(id), { ...init, method: 'PUT', headers });
   return response.json() as Promise<Dashboard>;
 }
 
 export function deleteDashboard(api: Api, id: string): Promise<void> {
-  return api.delete(one(id));
+  return api.delete(dashboardPath(id));
 }
 
 export function duplicateDashboard(api: Api, id: string): Promise<Dashboard> {
-  return api.post<Dashboard>(`${one(id)}/duplicate`);
+  return api.post<Dashboard>(`${dashboardPath(id)}/duplicate`);
 }
 
 export async function listVersions(api: Api, id: string): Promise<DashboardVersion[]> {
-  return (await api.get<Schemas['VersionList']>(`${one(id)}/versions`)).versions;
+  return (await api.get<Schemas['VersionList']>(`${dashboardPath(id)}/versions`)).versions;
 }
 
 export function getVersion(api: Api, id: string, version: number): Promise<DashboardContent> {
-  return api.get<DashboardContent>(`${one(id)}/versions/${String(version)}`);
+  return api.get<DashboardContent>(`${dashboardPath(id)}/versions/${String(version)}`);
 }
 
 /** A dashboard as a file; `params` says which span of time it shows, and how it looks. */
@@ -85,5 +85,5 @@ export function exportDashboard(
   params = new URLSearchParams(),
 ): Promise<Response> {
   const search = new URLSearchParams([['format', format], ...params]);
-  return api.fetch(`${one(id)}/export?${search.toString()}`);
+  return api.fetch(`${dashboardPath(id)}/export?${search.toString()}`);
 }

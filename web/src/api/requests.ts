@@ -45,6 +45,16 @@ export async function reach(path: string, init: RequestInit): Promise<Response> 
   }
 }
 
+/** What was asked ahead of need is answered with for so long. */
+const AHEAD_MS = 10_000;
+
+/** A request that was made ahead of need, and with which token. */
+interface Ahead {
+  asked: number;
+  token: string | null;
+  answer: Promise<Response>;
+}
+
 /** Where the server is asked for what dashboards show. */
 export interface Doors {
   ticket: string;
@@ -65,6 +75,7 @@ const DOORS: Doors = {
 /** Requests that carry an access token, which lives in memory only. */
 export abstract class Requests {
   readonly doors: Doors = DOORS;
+  readonly #ahead = new Map<string, Ahead>();
   protected held: string | null = null;
 
   /** Puts another token in the place of the one that the server refused; false if there is none. */
@@ -77,6 +88,14 @@ export abstract class Requests {
   async ticket(): Promise<string> {
     const { ticket } = await this.post<Schemas['Ticket']>(this.doors.ticket);
     return ticket;
+  }
+
+  /** Asks for what will be wanted soon: the next `get` of the same path is answered with it. */
+  askAhead(path: string): void {
+    const answer = this.#send(path, {});
+    // Who takes it is told what went wrong.
+    answer.catch(() => undefined);
+    this.#ahead.set(path, { asked: Date.now(), token: this.held, answer });
   }
 
   get<T>(path: string, signal?: AbortSignal): Promise<T> {
@@ -102,7 +121,7 @@ export abstract class Requests {
 
   /** A request with the token; renews it once if the server does not know it any more. */
   async fetch(path: string, init: RequestInit = {}): Promise<Response> {
-    let response = await this.#send(path, init);
+    let response = await (this.#askedAhead(path, init) ?? this.#send(path, init));
     if (response.status === 401) {
       if (await this.renew()) response = await this.#send(path, init);
       if (response.status === 401) this.end();
@@ -113,6 +132,14 @@ export abstract class Requests {
 
   async #json<T>(path: string, init: RequestInit): Promise<T> {
     return (await this.fetch(path, init)).json() as Promise<T>;
+  }
+
+  #askedAhead(path: string, { method }: RequestInit): Promise<Response> | undefined {
+    if (method !== undefined) return undefined;
+    const ahead = this.#ahead.get(path);
+    this.#ahead.delete(path);
+    const isGood = ahead?.token === this.held && Date.now() - ahead.asked < AHEAD_MS;
+    return isGood ? ahead.answer : undefined;
   }
 
   #send(path: string, init: RequestInit): Promise<Response> {

@@ -28,8 +28,10 @@ export type ActivityStats = Schemas['Stats'];
 
 const id = encodeURIComponent;
 
+export const ME = '/api/v1/me';
+
 export function getMe(api: Api): Promise<Me> {
-  return api.get<Me>('/api/v1/me');
+  return api.get<Me>(ME);
 }
 
 export async function listUsers(api: Api): Promise<User[]> {
@@ -65,8 +67,12 @@ export async function tagValues(api: Api, metric: string, key: string): Promise<
   return (await api.get<Schemas['TagValues']>(path)).values;
 }
 
+export function templatePath(template: string): string {
+  return `/api/v1/templates/${id(template)}`;
+}
+
 export function getTemplate(api: Api, template: string): Promise<Template> {
-  return api.get<Template>(`/api/v1/templates/${id(template)}`);
+  return api.get<Template>(templatePath(template));
 }
 
 export async function runQuery(

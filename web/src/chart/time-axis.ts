@@ -1,47 +1,43 @@
+import { locale } from '../series/locale';
 import { DAY_MS } from '../series/window';
 import type { Zone } from '../series/zone';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const WEEK_MS = 7 * DAY_MS;
-/** A Monday. */
-const FIRST_WEEK = 4 * DAY_MS;
-const MONTHS = 'Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec'.split(' ');
-
-const two = (value: number): string => String(value).padStart(2, '0');
-
-function clock(wall: Date, withSeconds: boolean): string {
-  const text = `${two(wall.getUTCHours())}:${two(wall.getUTCMinutes())}`;
-  return withSeconds ? `${text}:${two(wall.getUTCSeconds())}` : text;
-}
-
-function day(wall: Date): string {
-  return `${String(wall.getUTCDate())} ${MONTHS[wall.getUTCMonth()] ?? ''}`;
-}
+/** The day before a Monday: days of the week count from one. */
+const SUNDAY = 3 * DAY_MS;
 
 /** What stands at a tick, of ticks `stepMs` apart: the time on the zone's clocks, or the day that begins. */
 export function timeLabel(at: number, stepMs: number, zone: Zone): string {
   const wall = zone.wall(at);
   const isMidnight = wall.getTime() % DAY_MS === 0;
-  return isMidnight || stepMs >= DAY_MS ? day(wall) : clock(wall, stepMs < MINUTE);
+  return isMidnight || stepMs >= DAY_MS
+    ? locale().day(wall)
+    : locale().clock(wall, stepMs < MINUTE);
 }
 
 /** A bucket's time in full, with the day where it is not today. */
 export function momentLabel(at: number, bucketMs: number, zone: Zone, now = Date.now()): string {
   const wall = zone.wall(at);
+  if (bucketMs >= DAY_MS) return locale().date(wall);
   const isToday = zone.dayStart(at) === zone.dayStart(now);
-  const date = isToday ? '' : day(wall);
-  if (bucketMs >= DAY_MS) return `${day(wall)} ${String(wall.getUTCFullYear())}`;
-  return [date, clock(wall, bucketMs < MINUTE)].filter(Boolean).join(' ');
+  const withSeconds = bucketMs < MINUTE;
+  return isToday ? locale().clock(wall, withSeconds) : locale().dayAndClock(wall, withSeconds);
 }
 
-/** A window in words: "20:10 – 20:15", "21 Nov 20:10 – 22 Nov 08:00". */
+/** A moment with its day, year and second. */
+export function fullLabel(at: number, zone: Zone): string {
+  return locale().full(zone.wall(at));
+}
+
+/** A window in words: "20:10 – 20:15", "21 Nov, 20:10 – 22 Nov, 08:00". */
 export function windowLabel(start: number, end: number, zone: Zone, now = Date.now()): string {
   const withSeconds = end - start < 10 * MINUTE || start % MINUTE !== 0;
   const from = momentLabel(start, withSeconds ? 1000 : MINUTE, zone, now);
-  const until = clock(zone.wall(end), withSeconds);
   const isOneDay = zone.dayStart(start) === zone.dayStart(end - 1);
-  return `${from} – ${isOneDay ? until : `${day(zone.wall(end))} ${until}`}`;
+  const write = isOneDay ? 'clock' : 'dayAndClock';
+  return `${from} – ${locale()[write](zone.wall(end), withSeconds)}`;
 }
 
 /** Distances between ticks, round to a reader of clocks. */
@@ -55,7 +51,7 @@ const STEPS = [
 /** Round times on the zone's clocks between `min` and `max`, at most `most` of them. */
 export function timeTicks(min: number, max: number, most: number, zone: Zone): number[] {
   const step = STEPS.find((candidate) => (max - min) / candidate <= most) ?? 52 * WEEK_MS;
-  const origin = step >= WEEK_MS ? FIRST_WEEK : 0;
+  const origin = step >= WEEK_MS ? SUNDAY + locale().firstDay * DAY_MS : 0;
   const from = zone.wall(min).getTime();
   const ticks: number[] = [];
   for (let wall = Math.ceil((from - origin) / step) * step + origin; ; wall += step) {

@@ -16,6 +16,7 @@ import type { StoredDashboard } from './dashboards/stored.svelte';
 import type { Session } from './session.svelte';
 import { Sharing } from './share/sharing.svelte';
 import type { Router } from './shell/router.svelte';
+import { Stars } from './stars/stars.svelte';
 import { FirstSteps } from './start/first-steps.svelte';
 
 /** The whole signed-in page: what panels share, and what only features use. */
@@ -25,6 +26,7 @@ export interface App extends Page {
   router: Router;
   catalogue: Catalogue;
   sharing: Sharing;
+  stars: Stars;
   firstSteps: FirstSteps;
   /** By id, the dashboards whose last changes the server does not have yet. */
   unsaved: Map<string, StoredDashboard>;
@@ -52,6 +54,7 @@ export function createApp(session: Session, router: Router, theme: Theme): App {
     catalogue,
     firstSteps: new FirstSteps(session, catalogue),
     sharing: new Sharing(),
+    stars: new Stars(session.api),
     unsaved: new Map(),
     drill: (query, tags) => {
       void import('./explore/drill').then(({ drill }) => drill(app, query, tags));

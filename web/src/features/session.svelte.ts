@@ -1,5 +1,6 @@
-import { Api } from '../api/client';
+import type { Api } from '../api/client';
 import { getMe, type Me } from '../api/resources';
+import type { Opening } from './opening';
 
 export type SessionState = 'unknown' | 'unreachable' | 'signed-out' | 'signed-in';
 
@@ -7,20 +8,38 @@ export type SessionState = 'unknown' | 'unreachable' | 'signed-out' | 'signed-in
 export class Session {
   state = $state<SessionState>('unknown');
   me = $state.raw<Me | null>(null);
-  readonly api = new Api(
-    () => {
-      this.#signedOut();
-    },
-    () => {
-      this.#readMe();
-    },
-  );
+  readonly api: Api;
+  readonly #opening: Opening;
+
+  constructor(opening: Opening) {
+    this.#opening = opening;
+    this.api = opening.api;
+    opening.owner = {
+      signedOut: () => {
+        this.#signedOut();
+      },
+      renewed: () => {
+        this.#readMe();
+      },
+    };
+  }
+
+  /** Goes on with what was asked before the page was here. */
+  begin(): Promise<void> {
+    if (this.#opening.signedIn !== null) return this.#resume(this.#opening.signedIn);
+    this.state = 'signed-out';
+    return Promise.resolve();
+  }
 
   /** Signs in by the cookie of an earlier visit, if there is one. */
-  async resume(): Promise<void> {
+  resume(): Promise<void> {
+    return this.#resume(this.api.refresh());
+  }
+
+  async #resume(signedIn: Promise<boolean>): Promise<void> {
     this.state = 'unknown';
     try {
-      if (await this.api.refresh()) this.#signedIn();
+      if (await signedIn) this.#signedIn();
       else this.#signedOut();
     } catch {
       this.state = 'unreachable';

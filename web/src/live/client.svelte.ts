@@ -1,10 +1,11 @@
 import type { Caller } from '../api/requests';
-import type { WhenBack } from './following.svelte';
+import type { Follow } from './following.svelte';
 import { Latency } from './latency';
 import type { TransportKind } from './ladder';
-import { AT_FIRST, type Line, type Phase, type Status, type Told } from './line';
+import { AT_FIRST, type Line, type Phase, type Status, type Told, type ToldOfStream } from './line';
 import { openLine } from './lines';
 import type { DataFrame, ErrorFrame, Frame, Wanted } from './protocol';
+import type { StreamReader } from './stream';
 import { Subscriptions } from './subscriptions';
 
 export type LiveState = Exclude<Phase, 'up'> | 'live' | 'degraded' | 'polling' | 'paused';
@@ -14,6 +15,13 @@ export interface Listener {
   /** A frame; `held` if it came while the page was paused, and is only shown now. */
   data(frame: DataFrame, held: boolean): void;
   problem(frame: ErrorFrame): void;
+}
+
+/** A stream of one thing, as it is read here. */
+interface Followed {
+  path: string;
+  reader: StreamReader;
+  live: boolean;
 }
 
 const COUNT_MS = 15_000;
@@ -45,6 +53,8 @@ export class LiveClient {
   readonly #forced: TransportKind | null;
   readonly #subscriptions = new Subscriptions();
   readonly #listeners = new Map<string, Listener>();
+  /** The streams of one thing each that are followed, by their ids here. */
+  readonly #followed = new Map<string, Followed>();
   /** The subscriptions whose newest frame was of a degraded server. */
   readonly #late = new Set<string>();
   readonly #whenBack = new Set<() => void>();
@@ -105,7 +115,7 @@ export class LiveClient {
   };
 
   /** Calls back when the server may be there again, until the returned function is called. */
-  readonly whenBack: WhenBack = (back) => {
+  readonly whenBack = (back: () => void): (() => void) => {
     this.#whenBack.add(back);
     return () => this.#whenBack.delete(back);
   };
@@ -129,6 +139,18 @@ export class LiveClient {
       this.#line?.say({ do: 'leave', id });
     };
   }
+
+  /** Follows a stream of one thing until the returned function is called. */
+  readonly follow: Follow = (path, reader) => {
+    this.#names += 1;
+    const id = String(this.#names);
+    this.#followed.set(id, { path, reader, live: false });
+    this.#line?.say({ do: 'follow', id, path });
+    return () => {
+      this.#followed.delete(id);
+      this.#line?.say({ do: 'unfollow', id });
+    };
+  };
 
   /** Holds back what arrives, or lets it all through again. */
   pause(paused: boolean): void {
@@ -158,6 +180,7 @@ export class LiveClient {
       },
       forgotten: () => {
         this.#askAll();
+        this.#followAll();
       },
       dead: (worked) => {
         this.#shared = worked;
@@ -166,6 +189,16 @@ export class LiveClient {
     });
     this.#line.say({ do: 'token', token: this.#api.token });
     this.#askAll();
+    this.#followAll();
+  }
+
+  /** Over another line, all that is followed begins anew. */
+  #followAll(): void {
+    for (const [id, one] of this.#followed) {
+      if (one.live) one.reader.state({ live: false, lost: true });
+      one.live = false;
+      this.#line?.say({ do: 'follow', id, path: one.path });
+    }
   }
 
   #ask(id: string): void {
@@ -229,6 +262,18 @@ export class LiveClient {
     else if (message.say === 'status') this.#note(message.status);
     else if (message.say === 'renew') void this.#api.replace(message.stale).then(this.#renewed, no);
     else if (message.say === 'signed-out') void this.#api.recheck().catch(no);
+    else if (message.say !== 'beat') this.#tell(message);
+  }
+
+  #tell(message: ToldOfStream): void {
+    const one = this.#followed.get(message.id);
+    if (!one) return;
+    if (message.say === 'message') one.reader.message(message.message);
+    else if (message.say === 'gone') one.reader.gone();
+    else {
+      one.live = message.state.live;
+      one.reader.state(message.state);
+    }
   }
 
   #note({ phase, transport, retryAt, failedTries, aheadMs }: Status): void {

@@ -5,6 +5,7 @@ import { LiveClient } from './client.svelte';
 import { FakeBrowser } from './fake-browser';
 import { FakeSocket } from './fake-socket';
 import type { DataFrame, Wanted } from './protocol';
+import { connectAhead } from './shared-worker';
 
 const CPU: Wanted = { query: { metric_name: 'cpu', aggregation: 'avg' }, interval: '1s' };
 const DISK: Wanted = { query: { metric_name: 'disk', aggregation: 'avg' }, interval: '1s' };
@@ -359,5 +360,29 @@ describe('a connection shared by tabs', () => {
     expect(browser.connections).toHaveLength(0);
     await after(20);
     expect([tab.state, seen.kinds(), browser.connections.length]).toEqual(['live', 'S', 1]);
+  });
+
+  async function openAhead(): Promise<void> {
+    const nothing = (): undefined => undefined;
+    const api = new Api(nothing, nothing);
+    await api.login('a', 'b');
+    connectAhead(api.user ?? '', api.token ?? '', null);
+    await after(1000);
+  }
+
+  it('is there before the tab is, whose page is still on its way', async () => {
+    await openAhead();
+    expect([browser.connections.length, browser.subscriptions]).toEqual([1, 0]);
+    const { tab } = await openTab();
+    const seen = watch(tab);
+    await after(10_000);
+    expect([tab.state, seen.kinds(), browser.connections.length]).toEqual(['live', 'S', 1]);
+  });
+
+  it('closes if nothing is watched after all', async () => {
+    await openAhead();
+    expect(browser.connections).toHaveLength(1);
+    await after(5000);
+    expect(browser.connections).toHaveLength(0);
   });
 });

@@ -76,6 +76,13 @@ export class Connection {
     return this.#subscriptions.position(id);
   }
 
+  /** Connects ahead of need, where that takes no subscription; closes soon if nothing is watched. */
+  open(): void {
+    if (!this.#stopped || this.#ladder.current !== 'ws') return;
+    this.#start();
+    this.#stopSoon();
+  }
+
   /** Watches from `since` on, or from a new picture; the first opens the connection. */
   watch(id: string, wanted: Wanted, since: string | null): void {
     clearTimeout(this.#idle);
@@ -105,7 +112,11 @@ export class Connection {
     this.#again.delete(id);
     this.#subscriptions.remove(id);
     this.#current?.unsubscribe(id);
-    if (this.#subscriptions.size > 0) return;
+    if (this.#subscriptions.size === 0) this.#stopSoon();
+  }
+
+  #stopSoon(): void {
+    clearTimeout(this.#idle);
     this.#idle = setTimeout(() => {
       this.stop();
     }, IDLE_MS);

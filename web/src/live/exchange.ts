@@ -4,6 +4,7 @@ import { Connection } from './connection';
 import type { TransportKind } from './ladder';
 import type { Said, Told } from './line';
 import type { ErrorFrame, Frame, Wanted } from './protocol';
+import { Streams } from './streams';
 
 /** A tab that is heard from every 15 s; one that is frozen, crashed or gone is not. */
 const SILENT_MS = 45_000;
@@ -27,25 +28,30 @@ export interface Member {
 
 /**
  * Shares one connection among tabs: what several of them watch is subscribed to once, and each
- * frame goes to all who watch it, under their own ids.
+ * frame goes to all who watch it, under their own ids. So it is with streams of one thing.
  */
 export class Exchange {
   readonly #connection: Connection;
+  readonly #streams: Streams;
+  #isUp = false;
   readonly #members = new Set<Member>();
   readonly #byWanted = new Map<string, Channel>();
   readonly #byId = new Map<string, Channel>();
 
   constructor(requests: Requests, forced: TransportKind | null) {
+    const signedOut = (): void => {
+      this.#tellAll({ say: 'signed-out' });
+    };
+    this.#streams = new Streams(requests, signedOut);
     this.#connection = new Connection(requests, forced, {
       frame: (frame) => {
         this.#deliver(frame);
       },
       status: (status) => {
         this.#tellAll({ say: 'status', status });
+        this.#heed(status.phase === 'up');
       },
-      signedOut: () => {
-        this.#tellAll({ say: 'signed-out' });
-      },
+      signedOut,
     });
   }
 
@@ -66,14 +72,18 @@ export class Exchange {
     member.heardAt = Date.now();
     if (!member.known) this.#recall(member);
     if (message.do === 'watch') this.#watch(member, message.id, message.wanted, message.since);
+    else if (message.do === 'open') this.#connection.open();
     else if (message.do === 'leave') this.#leave(member, message.id);
-    else if (message.do === 'reconnect') this.#connection.reconnect();
+    else if (message.do === 'follow') this.#streams.follow(member, message.id, message.path);
+    else if (message.do === 'unfollow') this.#streams.unfollow(member, message.id);
+    else if (message.do === 'reconnect') this.#reconnect();
     else if (message.do === 'bye') this.#part(member);
     else if (message.do === 'beat') member.tell({ say: 'beat', known: true });
   }
 
   close(): void {
     this.#connection.stop();
+    this.#streams.close();
   }
 
   /** Forgets tabs that were silent for too long: they are told when they are heard from again. */
@@ -81,6 +91,17 @@ export class Exchange {
     for (const member of this.#members) {
       if (Date.now() - member.heardAt > SILENT_MS) this.#part(member);
     }
+  }
+
+  /** Where frames come again, streams will. */
+  #heed(isUp: boolean): void {
+    if (isUp && !this.#isUp) this.#streams.retry();
+    this.#isUp = isUp;
+  }
+
+  #reconnect(): void {
+    this.#connection.reconnect();
+    this.#streams.retry();
   }
 
   /** A tab that was taken for gone is to say again what it watches. */
@@ -93,6 +114,7 @@ export class Exchange {
 
   #part(member: Member): void {
     for (const id of [...member.channels.keys()]) this.#leave(member, id);
+    this.#streams.part(member);
     member.known = false;
     this.#members.delete(member);
   }

@@ -2,6 +2,7 @@ import { explain } from '../api/client';
 import type { Caller } from '../api/requests';
 import { runQuery } from '../api/resources';
 import type { Point } from '../series/point';
+import { HISTOGRAM } from '../series/sizes';
 import { SeriesTable, type Revision } from '../series/table';
 import { SHORTEST_MS } from '../series/time';
 import {
@@ -70,6 +71,7 @@ interface Plan {
 /** A window is read this finely where only its shape matters: the server leaves the rest out. */
 const FINEST_BUCKETS = 100_000;
 const MOST_POINTS = 1000;
+const MOST_CELLS = 90;
 
 /** The range of a query: its own if it names one, else that of the page. */
 function rangeFor(query: Query, view: View, { zooms }: Asking): Range {
@@ -79,11 +81,16 @@ function rangeFor(query: Query, view: View, { zooms }: Asking): Range {
   return like ? { ...like, spanMs: own } : rangeOver(own);
 }
 
+/** Counts by size are cells, which are to be told apart, not only seen. */
+function widthOf({ aggregation }: Query, { bucket, spanMs }: Range): string {
+  return aggregation === HISTOGRAM ? longer(bucket, bucketFor(spanMs, MOST_CELLS)) : bucket;
+}
+
 function planFor(query: Query, view: View, asking: Asking): Plan {
   const range = rangeFor(query, view, asking);
   const { end } = view;
   const thins = asking.thins && end !== null && !query.group_by?.length;
-  const width = thins ? bucketFor(range.spanMs, FINEST_BUCKETS) : range.bucket;
+  const width = thins ? bucketFor(range.spanMs, FINEST_BUCKETS) : widthOf(query, range);
   const interval = longer(query.interval ?? '1s', width);
   const isOfDays = (durationMs(interval) ?? 0) % DAY_MS === 0;
   return {

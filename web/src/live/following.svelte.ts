@@ -1,14 +1,6 @@
-import type { Api } from '../api/client';
-import { backoffMs } from './backoff';
-import { CLOSE } from './protocol';
-import { endOf, OPEN_WITHIN_MS, type End } from './transport';
-import { address, endOfClose } from './websocket';
+import type { StreamReader, StreamState } from './stream';
 
-const LOOK_MS = 15_000;
-/** The server says something every 30 s at the latest. */
-const DEAD_AFTER_MS = 45_000;
-
-/** Who reads what a WebSocket of its own tells. */
+/** Who reads what a stream of its own tells. */
 export interface Follower {
   /** It works: what came before is to be asked for. */
   begin(): void;
@@ -18,33 +10,24 @@ export interface Follower {
   gone(): void;
 }
 
-/** Calls back when the server may be there again, until the returned function is called. */
-export type WhenBack = (back: () => void) => () => void;
+/** Opens the stream at a path, or joins those who have it, until the returned function is called. */
+export type Follow = (path: string, reader: StreamReader) => () => void;
 
-/** A WebSocket that tells of one thing; it is opened again and again, and only while somebody looks. */
+/** A stream that tells of one thing, followed only while somebody looks. */
 export class Following {
   /** Whether messages come. */
   live = $state(false);
   /** Whether they came before, and do not now. */
   lost = $state(false);
 
-  readonly #api: Api;
+  readonly #follow: Follow;
   readonly #path: string;
   readonly #follower: Follower;
-  readonly #whenBack: WhenBack;
-  /** Counts the attempts: what comes of an older one has no say. */
-  #attempt = 0;
-  #failedTries = 0;
-  #aliveAt = 0;
   #isGone = false;
-  #isWaiting = false;
-  #socket: WebSocket | null = null;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  #pulse: ReturnType<typeof setInterval> | undefined;
+  #stop: (() => void) | null = null;
 
-  constructor(api: Api, whenBack: WhenBack, path: string, follower: Follower) {
-    this.#api = api;
-    this.#whenBack = whenBack;
+  constructor(follow: Follow, path: string, follower: Follower) {
+    this.#follow = follow;
     this.#path = path;
     this.#follower = follower;
   }
@@ -52,99 +35,46 @@ export class Following {
   /** Follows until the returned function is called. */
   start(): () => void {
     document.addEventListener('visibilitychange', this.#look);
-    this.#pulse = setInterval(() => {
-      this.#beat();
-    }, LOOK_MS);
-    const stopHearing = this.#whenBack(() => {
-      if (this.#isWaiting) this.#look();
-    });
     this.#look();
     return () => {
-      stopHearing();
       document.removeEventListener('visibilitychange', this.#look);
-      clearInterval(this.#pulse);
-      this.#drop();
+      this.#leave();
     };
   }
 
   readonly #look = (): void => {
-    this.#drop();
+    this.#leave();
     if (document.hidden || this.#isGone) return;
-    this.#failedTries = 0;
-    void this.#connect();
+    this.#stop = this.#follow(this.#path, {
+      state: (state) => {
+        this.#note(state);
+      },
+      message: (message) => {
+        this.#follower.message(message);
+      },
+      gone: () => {
+        this.#end();
+      },
+    });
   };
 
-  #drop(): void {
-    this.#attempt += 1;
-    this.#isWaiting = false;
-    clearTimeout(this.#timer);
-    this.#socket?.close();
-    this.#socket = null;
+  #leave(): void {
+    this.#stop?.();
+    this.#stop = null;
     this.live = false;
   }
 
-  async #connect(): Promise<void> {
-    const attempt = ++this.#attempt;
-    this.#isWaiting = false;
-    this.#timer = setTimeout(() => {
-      this.#ended(attempt, { reason: 'unreachable' });
-    }, OPEN_WITHIN_MS);
-    try {
-      const ticket = await this.#api.ticket();
-      if (attempt === this.#attempt) this.#open(attempt, ticket);
-    } catch (error) {
-      this.#ended(attempt, endOf(error));
-    }
+  #note({ live, lost }: StreamState): void {
+    const begins = live && !this.live;
+    this.live = live;
+    this.lost = lost;
+    if (begins) this.#follower.begin();
   }
 
-  #open(attempt: number, ticket: string): void {
-    const socket = new WebSocket(address(this.#path, ticket));
-    this.#socket = socket;
-    socket.onmessage = ({ data }: MessageEvent<string>) => {
-      if (attempt === this.#attempt) this.#read(data);
-    };
-    socket.onclose = ({ code }) => {
-      if (code === CLOSE.GONE) this.#end(attempt);
-      else this.#ended(attempt, endOfClose(code, true));
-    };
-  }
-
-  /** A server that is over its limits opens as well: only what it says shows that it works. */
-  #read(text: string): void {
-    this.#aliveAt = Date.now();
-    this.#failedTries = 0;
-    clearTimeout(this.#timer);
-    if (!this.live) {
-      this.live = true;
-      this.lost = false;
-      this.#follower.begin();
-    }
-    this.#follower.message(JSON.parse(text) as object);
-  }
-
-  #end(attempt: number): void {
-    if (attempt !== this.#attempt) return;
-    this.#drop();
+  #end(): void {
+    this.#leave();
     this.#isGone = true;
     this.lost = false;
     this.#follower.gone();
-  }
-
-  #ended(attempt: number, { reason, retryAfterMs }: End): void {
-    if (attempt !== this.#attempt) return;
-    const isTurnedAway = reason === 'turned-away';
-    this.lost = (this.lost || this.live) && !isTurnedAway;
-    this.#drop();
-    this.#isWaiting = true;
-    if (isTurnedAway) return;
-    if (reason === 'signed-out') void this.#api.recheck().catch(() => undefined);
-    const wait = Math.max(backoffMs(this.#failedTries, Math.random()), retryAfterMs ?? 0);
-    this.#failedTries += 1;
-    this.#timer = setTimeout(() => void this.#connect(), wait);
-  }
-
-  #beat(): void {
-    const isSilent = this.live && Date.now() - this.#aliveAt > DEAD_AFTER_MS;
-    if (isSilent) this.#ended(this.#attempt, { reason: 'unreachable' });
   }
 }

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { Api } from '../api/client';
 import { FakeSocket } from './fake-socket';
+import { FakeStreams } from './fake-streams';
 import { Following } from './following.svelte';
 
 const page = Object.assign(new EventTarget(), { hidden: false });
@@ -12,7 +13,7 @@ let begun: number;
 let gone: number;
 let following: Following;
 let stop: () => void;
-let back: (() => void) | null;
+let streams: FakeStreams;
 
 beforeEach(async () => {
   vi.useFakeTimers();
@@ -28,12 +29,8 @@ beforeEach(async () => {
     return Promise.resolve(Response.json({ ticket: `t${String(tickets)}` }, { status }));
   });
   const nothing = (): void => undefined;
-  back = null;
-  const whenBack = (called: () => void): (() => void) => {
-    back = called;
-    return () => (back = null);
-  };
-  following = new Following(new Api(nothing, nothing), whenBack, '/ws/a?b=c', {
+  streams = new FakeStreams(new Api(nothing, nothing));
+  following = new Following(streams.follow, '/ws/a?b=c', {
     begin: () => (begun += 1),
     message: (message) => heard.push(message),
     gone: () => (gone += 1),
@@ -154,7 +151,7 @@ describe('Following', () => {
   });
 
   it('tries at once when the server may be back, and only if it waits', async () => {
-    back?.();
+    streams.retry();
     await after(0);
     expect(FakeSocket.all).toHaveLength(1);
     for (let tries = 0; tries < 3; tries += 1) {
@@ -162,11 +159,41 @@ describe('Following', () => {
       await after(tries < 2 ? 1000 : 0);
     }
     const opened = FakeSocket.all.length;
-    back?.();
+    streams.retry();
     await after(0);
     expect(FakeSocket.all).toHaveLength(opened + 1);
     stop();
-    expect(back).toBeNull();
+    streams.retry();
+    await after(0);
+    expect(FakeSocket.all).toHaveLength(opened + 1);
+  });
+
+  it('tells that it was signed out, and tries again with another ticket', async () => {
+    FakeSocket.last().tell({});
+    FakeSocket.last().end(4401);
+    expect([streams.signedOut, following.lost]).toEqual([1, true]);
+    await after(0);
+    expect(FakeSocket.last().url.searchParams.get('ticket')).toBe('t2');
+  });
+
+  it('shares one WebSocket among all who follow the same, and closes it after the last', async () => {
+    FakeSocket.last().tell({ n: 1 });
+    const others: object[] = [];
+    let isLive = false;
+    const leave = streams.follow('/ws/a?b=c', {
+      state: ({ live }) => (isLive = live),
+      message: (message) => others.push(message),
+      gone: () => undefined,
+    });
+    await after(0);
+    expect([FakeSocket.all.length, isLive]).toEqual([1, true]);
+    FakeSocket.last().tell({ n: 2 });
+    expect([heard, others]).toEqual([[{ n: 1 }, { n: 2 }], [{ n: 2 }]]);
+    stop();
+    FakeSocket.last().tell({ n: 3 });
+    expect([heard.length, others.length, FakeSocket.last().closed]).toEqual([2, 2, false]);
+    leave();
+    expect(FakeSocket.last().closed).toBe(true);
   });
 
   it('says no more once it is stopped', async () => {

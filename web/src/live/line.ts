@@ -1,5 +1,6 @@
 import type { TransportKind } from './ladder';
 import type { Frame } from './protocol';
+import type { StreamState } from './stream';
 
 /**
  * Whether frames come: not yet, now, not any more, not for so long that few would wait, or not
@@ -31,18 +32,31 @@ export const AT_FIRST: Status = {
 export type Said =
   /** The access token; the first message, and again whenever there is another one. */
   | { do: 'token'; token: string | null }
+  /** Something will be watched soon. */
+  | { do: 'open' }
   /** `wanted` as JSON: equal texts share one subscription. */
   | { do: 'watch'; id: string; wanted: string; since: string | null }
   | { do: 'leave'; id: string }
+  /** Equal paths share one stream. */
+  | { do: 'follow'; id: string; path: string }
+  | { do: 'unfollow'; id: string }
   /** Try at once, whatever the back-off says. */
   | { do: 'reconnect' }
   | { do: 'beat' }
   | { do: 'bye' };
 
+/** What a tab is told of a stream of one thing. */
+export type ToldOfStream =
+  | { say: 'stream'; id: string; state: StreamState }
+  | { say: 'message'; id: string; message: object }
+  /** What it was of does not exist any more. */
+  | { say: 'gone'; id: string };
+
 /** What a tab is told. */
 export type Told =
   | { say: 'status'; status: Status }
   | { say: 'frame'; frame: Frame }
+  | ToldOfStream
   /** The server refused the token `stale`: another one is wanted. */
   | { say: 'renew'; stale: string | null }
   | { say: 'signed-out' }

@@ -1,9 +1,9 @@
 import type { Caller } from '../api/requests';
 import { Exchange } from './exchange';
-import ExchangeWorker from './exchange.worker?sharedworker';
 import type { TransportKind } from './ladder';
 import type { Line } from './line';
-import { SharedLine, type Listening, type Shared } from './shared-line';
+import { SharedLine, type Listening } from './shared-line';
+import { sharedWorker } from './shared-worker';
 
 /** A connection of this tab alone. */
 function ownLine(api: Caller, forced: TransportKind | null, { told }: Listening): Line {
@@ -17,16 +17,6 @@ function ownLine(api: Caller, forced: TransportKind | null, { told }: Listening)
       exchange.close();
     },
   };
-}
-
-/** The worker of all tabs of one user; null where the browser has none or lets us have none. */
-function sharedWorker(user: string, forced: TransportKind | null): Shared | null {
-  if (typeof SharedWorker === 'undefined') return null;
-  try {
-    return new ExchangeWorker({ name: `nowline ${user} ${forced ?? 'any'}` });
-  } catch {
-    return null;
-  }
 }
 
 /**

@@ -1,3 +1,5 @@
+import { locale } from './locale';
+
 export const UNITS = ['percent', 'bytes', 'bytes/s', 'ms', '/s', '/min', 'EUR', 'count'] as const;
 
 /** How the values of a metric are written. */
@@ -18,28 +20,12 @@ export interface Written {
   unit: string;
 }
 
-/** Making one takes a hundred times as long as writing a number with it. */
-const formats = new Map<string, Intl.NumberFormat>();
-
-function formatOf(least: number, most: number): Intl.NumberFormat {
-  const key = `${String(least)}-${String(most)}`;
-  let made = formats.get(key);
-  if (!made) {
-    made = new Intl.NumberFormat('en', {
-      minimumFractionDigits: least,
-      maximumFractionDigits: most,
-    });
-    formats.set(key, made);
-  }
-  return made;
-}
-
 /** As many digits as a glance can use, or exactly as many behind the point as are asked for. */
 function digits(value: number, decimals: number | null, most = 2): string {
-  if (decimals !== null) return formatOf(decimals, decimals).format(value);
+  if (decimals !== null) return locale().number(value, decimals);
   const size = Math.abs(value);
   const places = size >= 100 ? 0 : size >= 10 ? Math.min(1, most) : most;
-  return formatOf(0, places).format(value);
+  return locale().number(value, 0, places);
 }
 
 function scaled(value: number, base: number, names: readonly string[]): [number, string] {
@@ -68,6 +54,12 @@ function writeDuration(value: number, decimals: number | null): Written {
   return { figure: digits(value / divisor, decimals), unit: name };
 }
 
+/** Where the sign stands before the figure it is part of it. */
+function writePercent(value: number, decimals: number | null): Written {
+  const { before, after } = locale().percent;
+  return { figure: before + digits(value, decimals, 1), unit: after };
+}
+
 /**
  * The figure and the unit of a value, with as many digits as a glance can use, or with
  * `decimals` behind the point.
@@ -75,7 +67,7 @@ function writeDuration(value: number, decimals: number | null): Written {
 export function write(value: number, unit: Unit, decimals: number | null = null): Written {
   switch (unit) {
     case 'percent':
-      return { figure: digits(value, decimals, 1), unit: '%' };
+      return writePercent(value, decimals);
     case 'bytes':
       return writeBytes(value, '', decimals);
     case 'bytes/s':
@@ -98,9 +90,28 @@ export function format(
   decimals: number | null = null,
 ): string {
   if (value === null || value === undefined) return '–';
-  const written = write(value, unit, decimals);
-  const space = written.unit && !['%', '/s', '/min'].includes(written.unit) ? ' ' : '';
-  return written.figure + space + written.unit;
+  return inOneText(write(value, unit, decimals));
+}
+
+/** Figure and unit, with a gap between them where one belongs. */
+export function inOneText({ figure, unit }: Written): string {
+  const { gap, after } = locale().percent;
+  if (unit === after) return figure + gap + unit;
+  return figure + (unit && !['/s', '/min'].includes(unit) ? ' ' : '') + unit;
+}
+
+const LARGE_PERCENT = 999;
+
+/** How large a change is, whatever its direction: `3.4%`, or in points `12 points`. */
+export function changeSize(amount: number, inPoints: boolean): string {
+  const size = Math.min(Math.abs(amount), LARGE_PERCENT);
+  const decimals = size < 10 ? 1 : 0;
+  return inPoints ? `${locale().number(size, decimals)} points` : format(size, 'percent', decimals);
+}
+
+/** A whole number: `12,345`. */
+export function count(value: number): string {
+  return locale().number(Math.round(value));
 }
 
 const BY_SUFFIX: [RegExp, Unit][] = [
@@ -134,25 +145,21 @@ export function perSecond(unit: Unit): Unit {
 
 /** How long ago, in the largest unit that is honest: `840 ms`, `12 s`, `4 min`, `3 h`. */
 export function age(ms: number): string {
-  if (ms < 10_000) return `${Math.max(0, Math.round(ms)).toLocaleString('en')} ms`;
+  if (ms < 10_000) return `${count(Math.max(0, ms))} ms`;
   const [, divisor, name] = DURATIONS.find(([limit]) => ms < limit) ?? [0, 3_600_000, 'h'];
-  return `${Math.floor(ms / divisor).toLocaleString('en')} ${name}`;
+  return `${count(Math.floor(ms / divisor))} ${name}`;
 }
 
 /** How long a span of whole seconds is: `3 s`, `4 min`. */
 export function span(ms: number): string {
   const seconds = Math.round(ms / 1000);
-  return seconds < 10 ? `${String(seconds)} s` : age(seconds * 1000);
+  return seconds < 10 ? `${count(seconds)} s` : age(seconds * 1000);
 }
 
-const ORDINAL_ENDINGS: Partial<Record<Intl.LDMLPluralRule, string>> = {
-  one: 'st',
-  two: 'nd',
-  few: 'rd',
-};
-const ordinals = new Intl.PluralRules('en', { type: 'ordinal' });
+const ORDINAL_ENDINGS = ['th', 'st', 'nd', 'rd'];
 
 /** `3` → `3rd`. */
 export function ordinal(value: number): string {
-  return `${String(value)}${ORDINAL_ENDINGS[ordinals.select(value)] ?? 'th'}`;
+  const isTeen = Math.floor(value / 10) % 10 === 1;
+  return `${String(value)}${(isTeen ? null : ORDINAL_ENDINGS[value % 10]) ?? 'th'}`;
 }

@@ -6,7 +6,7 @@ import {
   type ActivityEvent,
   type ActivityStats,
 } from '../../api/resources';
-import { Following, type WhenBack } from '../../live/following.svelte';
+import { Following, type Follow } from '../../live/following.svelte';
 import { whileSeen } from '../../live/repeat';
 import { merge } from './newest';
 
@@ -32,16 +32,17 @@ export class Present {
   readonly reconnecting = $derived(this.#following?.lost ?? false);
 
   readonly #api: Api;
-  readonly #whenBack: WhenBack;
+  readonly #stream: Follow;
   #run = 0;
   /** Counts the counters that were told: an answer that was asked for before them is older. */
   #told = 0;
   #came: ActivityEvent[] = [];
   #gathering: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(api: Api, whenBack: WhenBack) {
+  /** @param stream Opens the stream of what people do. */
+  constructor(api: Api, stream: Follow) {
     this.#api = api;
-    this.#whenBack = whenBack;
+    this.#stream = stream;
   }
 
   /** Keeps itself up to date until the returned function is called. */
@@ -64,7 +65,7 @@ export class Present {
   }
 
   #follow(run: number): Following {
-    return new Following(this.#api, this.#whenBack, activityRooms(), {
+    return new Following(this.#stream, activityRooms(), {
       begin: () => void this.#read(run),
       message: (message) => {
         this.#take(message);

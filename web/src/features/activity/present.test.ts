@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { Api } from '../../api/client';
 import { FakeSocket } from '../../live/fake-socket';
+import { FakeStreams } from '../../live/fake-streams';
 import { Past } from './past.svelte';
 import { Present } from './present.svelte';
 import { EMPTY } from './question';
@@ -62,7 +63,7 @@ async function after(ms: number): Promise<void> {
 
 describe('Present', () => {
   it('has news each second until it is stopped', async () => {
-    const present = new Present(api, () => () => undefined);
+    const present = new Present(api, new FakeStreams(api).follow);
     const stop = present.follow(false);
     await after(0);
     expect(present.loaded).toBe(true);
@@ -78,14 +79,14 @@ describe('Present', () => {
 
   it('asks nothing while nobody looks', async () => {
     page.hidden = true;
-    const stop = new Present(api, () => () => undefined).follow(false);
+    const stop = new Present(api, new FakeStreams(api).follow).follow(false);
     await after(3000);
     stop();
     expect(server.asked).toEqual([]);
   });
 
   it('keeps what it knew and says why there is nothing newer', async () => {
-    const present = new Present(api, () => () => undefined);
+    const present = new Present(api, new FakeStreams(api).follow);
     const stop = present.follow(false);
     await after(0);
     server.status = 503;
@@ -108,7 +109,7 @@ describe('Present, told by the server', () => {
     vi.stubGlobal('WebSocket', FakeSocket);
     vi.stubGlobal('location', { href: 'https://host/activity' });
     vi.spyOn(Math, 'random').mockReturnValue(0.5);
-    present = new Present(api, () => () => undefined);
+    present = new Present(api, new FakeStreams(api).follow);
     stop = present.follow(true);
     await after(0);
   });

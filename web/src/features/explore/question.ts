@@ -1,6 +1,7 @@
 import type { CatalogueEntry, Query } from '../../live/protocol';
 import { PLAIN_CONFIG, type Widget } from '../../panels/widget';
 import type { Tags } from '../../series/point';
+import { HISTOGRAM } from '../../series/sizes';
 import { perSecond, unitOf } from '../../series/unit';
 
 export const AGGREGATIONS = [
@@ -15,6 +16,7 @@ export const AGGREGATIONS = [
   'p90',
   'p95',
   'p99',
+  HISTOGRAM,
 ] as const;
 export type Aggregation = (typeof AGGREGATIONS)[number];
 
@@ -97,6 +99,11 @@ export function backTo(question: Question, kept: number): Question {
   };
 }
 
+/** What can be asked of a metric of a type: only distributions are counted by size. */
+export function aggregationsOf(type: string): readonly Aggregation[] {
+  return type === 'distribution' ? AGGREGATIONS : AGGREGATIONS.filter((one) => one !== HISTOGRAM);
+}
+
 /** What says most about a metric of a type when nothing was chosen. */
 export function usualAggregation(type: string): Aggregation {
   if (type === 'distribution') return 'p95';
@@ -108,7 +115,7 @@ function queryOf(question: Question, aggregation: Aggregation): Query {
   return {
     metric_name: metric,
     aggregation,
-    ...(groupBy.length > 0 ? { group_by: groupBy } : {}),
+    ...(groupBy.length > 0 && aggregation !== HISTOGRAM ? { group_by: groupBy } : {}),
     ...(Object.keys(filters).length > 0 ? { filters } : {}),
   };
 }
@@ -129,7 +136,7 @@ export function chartFor(question: Question, entry: CatalogueEntry | undefined):
       ...PLAIN_CONFIG,
       queries: [{ query: queryOf(question, aggregation), label: question.metric }],
       subtitle: aggregation === 'rate' ? 'each second' : aggregation,
-      chart: question.groupBy.length > 0 ? 'line' : 'area',
+      chart: aggregation === HISTOGRAM ? 'heatmap' : question.groupBy.length > 0 ? 'line' : 'area',
       zeroFill: adds,
       unit: aggregation === 'rate' ? perSecond(unit) : unit,
     },

@@ -5,7 +5,7 @@ import { Keyboard } from './keyboard';
 describe('Keyboard', () => {
   it('knows single keys', () => {
     const keyboard = new Keyboard();
-    const keys = ['/', ' ', '[', ']', '+', '-', 'Escape', '?', 'x'];
+    const keys = ['/', ' ', '[', ']', '+', '-', 'Escape', '?', 's', 'x'];
     expect(keys.map((key) => keyboard.press(key, 0))).toEqual([
       'search',
       'pause',
@@ -15,6 +15,7 @@ describe('Keyboard', () => {
       'zoom-out',
       'live',
       'help',
+      'star',
       null,
     ]);
   });

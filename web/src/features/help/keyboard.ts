@@ -9,6 +9,7 @@ export type Command =
   | 'zoom-out'
   | 'live'
   | 'wall'
+  | 'star'
   | 'help';
 
 const SINGLE: Record<string, Command> = {
@@ -21,6 +22,7 @@ const SINGLE: Record<string, Command> = {
   '-': 'zoom-out',
   Escape: 'live',
   w: 'wall',
+  s: 'star',
   '?': 'help',
 };
 const AFTER_G: Record<string, Command> = { d: 'dashboards', a: 'activity' };

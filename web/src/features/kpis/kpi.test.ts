@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import type { Kpi, KpiReading } from '../../api/resources';
+import { inOneText } from '../../series/unit';
 import {
   boundsOf,
   codeFor,
@@ -9,7 +10,6 @@ import {
   EMPTY_DRAFT,
   EXAMPLE,
   faultIn,
-  inOneText,
   kpiOf,
   readPeriod,
   writeBounds,

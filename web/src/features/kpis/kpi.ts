@@ -1,5 +1,5 @@
 import type { Kpi, KpiReading, Period } from '../../api/resources';
-import { unitOf, write, type Written } from '../../series/unit';
+import { changeSize, inOneText, unitOf, write, type Written } from '../../series/unit';
 
 export const PERIODS = ['minute', 'hour', 'day'] as const;
 export const BEFORE: Record<Period, string> = {
@@ -33,10 +33,6 @@ export function writeValue(value: number, unit: string | null | undefined): Writ
   return known === '' && unit ? { ...written, unit } : written;
 }
 
-export function inOneText({ figure, unit }: Written): string {
-  return unit && !['%', '/s'].includes(unit) ? `${figure} ${unit}` : figure + unit;
-}
-
 const ARROWS = { up: '↑', down: '↓', flat: '→' } as const;
 const LARGE_PERCENT = 999;
 
@@ -52,9 +48,7 @@ function size(delta: number, percent: number | null, unit: string | null): strin
   const inPoints = unitOf('', unit) === 'percent';
   if (inPoints) return `${write(Math.abs(delta), '').figure} points`;
   if (percent === null) return inOneText(writeValue(Math.abs(delta), unit));
-  const shown = Math.min(Math.abs(percent), LARGE_PERCENT);
-  const more = Math.abs(percent) > LARGE_PERCENT ? 'over ' : '';
-  return `${more}${shown.toFixed(shown < 10 ? 1 : 0)}%`;
+  return (Math.abs(percent) > LARGE_PERCENT ? 'over ' : '') + changeSize(percent, false);
 }
 
 /** The least and the greatest value that all rules allow; null where there is no such bound. */

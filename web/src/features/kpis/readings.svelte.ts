@@ -8,11 +8,11 @@ import {
   type KpiReading,
   type Period,
 } from '../../api/resources';
-import { Following, type WhenBack } from '../../live/following.svelte';
+import { Following, type Follow } from '../../live/following.svelte';
 import { whileSeen } from '../../live/repeat';
 
 const EVERY_MS = 5000;
-/** Each is a connection of its own; more KPIs than this are only asked for. */
+/** Each is a connection of its own, shared by all tabs; more KPIs than this are only asked for. */
 const MOST_FOLLOWED = 24;
 
 type Update = { type: 'kpi_update' } & KpiReading;
@@ -26,14 +26,14 @@ export class Readings {
   failure = $state('');
 
   readonly #api: Api;
-  readonly #whenBack: WhenBack;
+  readonly #follow: Follow;
   readonly #followed = new Map<string, () => void>();
   #run = 0;
   #byWebSocket = false;
 
-  constructor(api: Api, whenBack: WhenBack) {
+  constructor(api: Api, follow: Follow) {
     this.#api = api;
-    this.#whenBack = whenBack;
+    this.#follow = follow;
   }
 
   /** Reads one period's values, now and again, until the returned function is called. */
@@ -82,7 +82,7 @@ export class Readings {
   }
 
   #followOne(code: string, period: Period): () => void {
-    const following = new Following(this.#api, this.#whenBack, kpiUpdates(code, period), {
+    const following = new Following(this.#follow, kpiUpdates(code, period), {
       begin: () => undefined,
       message: (message) => {
         if (isUpdate(message)) this.#take(message);

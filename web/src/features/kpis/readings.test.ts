@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Api } from '../../api/client';
 import type { Kpi } from '../../api/resources';
 import { FakeSocket } from '../../live/fake-socket';
+import { FakeStreams } from '../../live/fake-streams';
 import { Readings } from './readings.svelte';
 
 const EVERY_MS = 5000;
@@ -45,7 +46,8 @@ beforeEach(() => {
   vi.stubGlobal('document', page);
   vi.stubGlobal('fetch', (path: string) => Promise.resolve(server.answer(path)));
   const nothing = (): void => undefined;
-  readings = new Readings(new Api(nothing, nothing), () => nothing);
+  const api = new Api(nothing, nothing);
+  readings = new Readings(api, new FakeStreams(api).follow);
 });
 
 afterEach(() => {

@@ -1,4 +1,6 @@
 import type { Link } from '../../api/shares';
+import { fullLabel } from '../../chart/time-axis';
+import type { Zone } from '../../series/zone';
 
 const DAY_S = 86_400;
 
@@ -21,10 +23,8 @@ export const LOOK_BACKS: readonly { label: string; value: string }[] = [
   { label: 'the last year', value: '365d' },
 ];
 
-const date = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
-
 /** What there is to know of a link, in words. */
-export function linkWords({ created_by, expires_at, look_back }: Link): string {
-  const ends = expires_at === null ? 'no end' : `until ${date.format(new Date(expires_at))}`;
+export function linkWords({ created_by, expires_at, look_back }: Link, zone: Zone): string {
+  const ends = expires_at === null ? 'no end' : `until ${fullLabel(Date.parse(expires_at), zone)}`;
   return `${ends} · looks back ${look_back} · by ${created_by}`;
 }

@@ -1,7 +1,6 @@
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 
-vi.stubGlobal('location', { pathname: '/', search: '' });
-const { isStored, placeOf } = await import('./router.svelte');
+import { isStored, placeOf } from './place';
 
 describe('placeOf', () => {
   it.each([
@@ -16,7 +15,8 @@ describe('placeOf', () => {
     ['/kpis', { kind: 'kpis' }],
     ['/settings', { kind: 'settings' }],
     ['/setup', { kind: 'setup' }],
-    ['/nowhere', { kind: 'dashboard', id: 'host' }],
+    ['/nowhere', { kind: 'nowhere' }],
+    ['/d', { kind: 'nowhere' }],
   ])('reads %s', (path, place) => {
     expect(placeOf(path)).toEqual(place);
   });
