@@ -10,5 +10,6 @@ export async function listStars(api: Api): Promise<readonly string[]> {
 
 export async function setStar(api: Api, kind: Kind, id: string, starred: boolean): Promise<void> {
   const path = `/api/v1/${kind}/${encodeURIComponent(id)}/star`;
-  await api.fetch(path, { method: starred ? 'PUT' : 'DELETE' });
+  // It is shown at once, so it must arrive even if the page is left before the answer.
+  await api.fetch(path, { method: starred ? 'PUT' : 'DELETE', keepalive: true });
 }
