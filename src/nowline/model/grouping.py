@@ -22,7 +22,8 @@ from nowline.model.partials import (
 
 # A table that is mostly empty takes longer to fill than its few rows take to sort.
 _MOST_PLACES_A_ROW = 4
-_FEW_ROWS = 1 << 14
+# Columns of more rows than that are memory which the system has to be asked for each time.
+_FEW_ROWS = 1 << 12
 _OLDEST = np.iinfo(np.int64).min
 
 
