@@ -1,17 +1,22 @@
-"""What goes over the wire of a WebSocket, byte by byte."""
+"""What goes over the wire of a WebSocket, byte by byte, whichever way its request takes.
+
+What has another query, or a path that is spelled in another way, goes through ASGI; what is plain
+does not, and a head that was read before is not even read again.
+"""
 
 from __future__ import annotations
 
 import json
 import socket as sockets
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import pytest
 
-from running import Server
+from running import INGEST_KEY, Server
 from viewers import Desk, desk, subscription
 
 KEY = ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")
@@ -20,10 +25,29 @@ DEFLATE = ("sec-websocket-extensions", "permessage-deflate; client_max_window_bi
 PING = b'{"type":"ping"}'
 
 
-@pytest.fixture(scope="module")
-def here(server: Server) -> Iterator[Desk]:
+@dataclass(frozen=True)
+class Here:
+    """An admin's desk, and the way that requests take."""
+
+    desk: Desk
+    way: str
+
+    @property
+    def target(self) -> str:
+        return "/ws/%61nalytics" if self.way == "long" else "/ws/analytics"
+
+    def spelled(self, name: str) -> str:
+        return name.title().replace("Websocket", "WebSocket") if self.way == "known" else name
+
+
+@pytest.fixture(scope="module", params=["long", "short", "known"])
+def here(server: Server, request: pytest.FixtureRequest) -> Iterator[Here]:
     with desk(server) as made:
-        yield made
+        found = Here(made, request.param)
+        for headers in ((), (DEFLATE,)):
+            with opened(server, found, *headers):
+                pass
+        yield found
 
 
 class Wire:
@@ -57,11 +81,14 @@ def frame(head: int, payload: bytes) -> bytes:
     return bytes((head, 0x80 | len(payload))) + b"\0\0\0\0" + payload
 
 
-def request(here: Desk, *headers: tuple[str, str], method: str = "GET") -> bytes:
+def request(here: Here, *headers: tuple[str, str], method: str = "GET") -> bytes:
+    return asked(here, ("authorization", here.desk.token), *headers, method=method)
+
+
+def asked(here: Here, *headers: tuple[str, str], method: str = "GET", query: str = "") -> bytes:
     given = (("host", "h"), ("upgrade", "websocket"), ("connection", "keep-alive, Upgrade"))
-    lines = [*given, ("authorization", here.token), *headers]
-    text = "".join(f"{name}: {value}\r\n" for name, value in lines)
-    return f"{method} /ws/analytics?a=b HTTP/1.1\r\n{text}\r\n".encode()
+    text = "".join(f"{here.spelled(name)}: {value}\r\n" for name, value in (*given, *headers))
+    return f"{method} {here.target}{query} HTTP/1.1\r\n{text}\r\n".encode()
 
 
 @contextmanager
@@ -72,7 +99,7 @@ def wire(server: Server) -> Iterator[Wire]:
 
 
 @contextmanager
-def opened(server: Server, here: Desk, *headers: tuple[str, str]) -> Iterator[Wire]:
+def opened(server: Server, here: Here, *headers: tuple[str, str]) -> Iterator[Wire]:
     with wire(server) as made:
         made.send(request(here, KEY, VERSION, *headers))
         status, told = made.head()
@@ -94,7 +121,7 @@ def opened(server: Server, here: Desk, *headers: tuple[str, str]) -> Iterator[Wi
     ],
 )
 def test_a_handshake_that_is_none(
-    server: Server, here: Desk, headers: tuple[tuple[str, str], ...], status: int
+    server: Server, here: Here, headers: tuple[tuple[str, str], ...], status: int
 ) -> None:
     with wire(server) as made:
         made.send(request(here, *headers))
@@ -106,14 +133,84 @@ def test_a_handshake_that_is_none(
         assert json.loads(made.file.read())["status"] == status
 
 
-def test_a_handshake_is_a_get(server: Server, here: Desk) -> None:
+SEVERAL = ("sec-websocket-extensions", "permessage-deflate; server_max_window_bits=15, x-other")
+ANSWERS: dict[str, tuple[int, Sequence[tuple[str, str]]]] = {
+    "plain": (101, ()),
+    "packed": (101, (DEFLATE,)),
+    "several offers": (101, (SEVERAL,)),
+    "an offer that is not taken": (101, (("sec-websocket-extensions", "x-other"),)),
+    "of the same site": (101, (("origin", "http://h"),)),
+    "through a proxy": (101, (("x-forwarded-proto", "https"), ("x-forwarded-for", "192.0.2.7"))),
+    "a subprotocol": (101, (("sec-websocket-protocol", "one, two"),)),
+    "of another site": (403, (("origin", "http://elsewhere"),)),
+    "of no site": (403, (("origin", "null"),)),
+    "two origins": (403, (("origin", "http://h"), ("origin", "http://elsewhere"))),
+    "another key": (400, (KEY,)),
+}
+CREDENTIALS = {
+    "none": 401,
+    "wrong": 401,
+    "no scheme": 401,
+    "a key that may not read": 403,
+    "a ticket that nobody got": 401,
+}
+
+
+def answers(server: Server, *requests: bytes) -> list[tuple[int, dict[str, str], str]]:
+    """What each is answered: status, headers, and what is wrong with it."""
+    told = []
+    for each in requests:
+        with wire(server) as made:
+            made.send(each)
+            status, headers = made.head()
+            assert headers.pop("date")
+            body = "" if status == 101 else made.file.read().decode()
+            told.append((status, headers, body))
+    return told
+
+
+@pytest.mark.parametrize("what", ANSWERS)
+def test_all_ways_answer_the_same(server: Server, here: Here, what: str) -> None:
+    status, headers = ANSWERS[what]
+    mine = request(here, KEY, VERSION, *headers)
+    usual = request(Here(here.desk, "long"), KEY, VERSION, *headers)
+    told, *others = answers(server, mine, mine, usual)
+    assert told[0] == status
+    assert others == [told, told]
+
+
+@pytest.mark.parametrize("what", CREDENTIALS)
+def test_all_ways_refuse_strangers_alike(server: Server, here: Here, what: str) -> None:
+    headers = {
+        "wrong": [("authorization", "Bearer nl_wrong_key")],
+        "no scheme": [("authorization", here.desk.token.partition(" ")[2])],
+        "a key that may not read": [("authorization", f"Bearer {INGEST_KEY}")],
+    }.get(what, [])
+    query = "?ticket=made-up" if "ticket" in what else ""
+    mine, usual = (
+        asked(each, KEY, VERSION, *headers, query=query) for each in (here, Here(here.desk, "long"))
+    )
+    told, *others = answers(server, mine, mine, usual)
+    assert told[0] == CREDENTIALS[what]
+    assert told[1]["content-type"] == "application/problem+json"
+    assert others == [told, told]
+
+
+def test_a_ticket_is_good_once(server: Server, here: Here) -> None:
+    for headers in ((), (DEFLATE,), ()):
+        query = f"?ticket={here.desk.ticket()}"
+        both = [asked(here, KEY, VERSION, *headers, query=query)] * 2
+        assert [told[0] for told in answers(server, *both)] == [101, 401]
+
+
+def test_a_handshake_is_a_get(server: Server, here: Here) -> None:
     with wire(server) as made:
         made.send(request(here, KEY, VERSION, method="PUT"))
         assert made.head()[0] == 400
 
 
 def test_a_request_that_comes_in_pieces_with_frames_right_behind(
-    server: Server, here: Desk
+    server: Server, here: Here
 ) -> None:
     whole = request(here, KEY, VERSION) + frame(0x81, PING) + frame(0x89, b"?")
     with wire(server) as made:
@@ -125,7 +222,7 @@ def test_a_request_that_comes_in_pieces_with_frames_right_behind(
     assert {first for first, _ in answers} == {0x81, 0x8A}
 
 
-def test_fragments_with_a_ping_between(server: Server, here: Desk) -> None:
+def test_fragments_with_a_ping_between(server: Server, here: Here) -> None:
     with opened(server, here) as made:
         made.send(frame(0x01, PING[:5]) + frame(0x89, b"between") + frame(0x80, PING[5:]))
         assert made.frame() == (0x8A, b"between")
@@ -134,7 +231,7 @@ def test_fragments_with_a_ping_between(server: Server, here: Desk) -> None:
         assert json.loads(payload)["type"] == "pong"
 
 
-def test_a_compressed_conversation(server: Server, here: Desk) -> None:
+def test_a_compressed_conversation(server: Server, here: Here) -> None:
     compressor = zlib.compressobj(wbits=-15)
     command = json.dumps(subscription("wire.packed", "n" * 250)).encode()
     packed = compressor.compress(command) + compressor.flush(zlib.Z_SYNC_FLUSH)
@@ -162,7 +259,7 @@ def test_a_compressed_conversation(server: Server, here: Desk) -> None:
         (b"\x81\xff" + (65_537).to_bytes(8, "big") + bytes(4), 1009),
     ],
 )
-def test_what_breaks_the_protocol(server: Server, here: Desk, data: bytes, code: int) -> None:
+def test_what_breaks_the_protocol(server: Server, here: Here, data: bytes, code: int) -> None:
     with opened(server, here) as made:
         made.send(data)
         first, payload = made.frame()
@@ -171,7 +268,7 @@ def test_what_breaks_the_protocol(server: Server, here: Desk, data: bytes, code:
         assert made.is_at_end()
 
 
-def test_a_bomb(server: Server, here: Desk) -> None:
+def test_a_bomb(server: Server, here: Here) -> None:
     compressor = zlib.compressobj(9, wbits=-15)
     bomb = compressor.compress(bytes(50_000_000)) + compressor.flush(zlib.Z_SYNC_FLUSH)
     size = len(bomb).to_bytes(2, "big")
@@ -182,21 +279,21 @@ def test_a_bomb(server: Server, here: Desk) -> None:
         assert made.is_at_end()
 
 
-def test_a_close_is_answered_with_its_code(server: Server, here: Desk) -> None:
+def test_a_close_is_answered_with_its_code(server: Server, here: Here) -> None:
     with opened(server, here) as made:
         made.send(frame(0x88, b"\x0f\xa0bye"))
         assert made.frame() == (0x88, b"\x0f\xa0")
         assert made.is_at_end()
 
 
-def test_who_leaves_without_a_word_is_forgotten(server: Server, here: Desk) -> None:
-    before = here.counter("nowline_live_connections")
+def test_who_leaves_without_a_word_is_forgotten(server: Server, here: Here) -> None:
+    before = here.desk.counter("nowline_live_connections")
     with opened(server, here) as made:
         made.send(frame(0x81, PING))
         made.frame()
-        assert here.counter("nowline_live_connections") == before + 1
+        assert here.desk.counter("nowline_live_connections") == before + 1
         made.file.close()
         linger = (1).to_bytes(4, "little") + bytes(4)
         made.connection.setsockopt(sockets.SOL_SOCKET, sockets.SO_LINGER, linger)
-    while here.counter("nowline_live_connections") > before:
+    while here.desk.counter("nowline_live_connections") > before:
         pass

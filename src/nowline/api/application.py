@@ -56,6 +56,7 @@ from nowline.api.head import answer_head
 from nowline.api.ingest_schemas import LINES
 from nowline.api.problems import exception_handlers
 from nowline.api.questions import Questions
+from nowline.api.upgrades import Upgrades
 from nowline.auth.policy import Action
 from nowline.auth.service import Auth
 from nowline.backup.service import Backups
@@ -216,6 +217,12 @@ def express(services: Services) -> Express:
     questions = Questions(services.engine, services.is_caught_up)
     given = services.admission, services.group, services.requests
     return Express(doors, questions, services.auth, *given)
+
+
+def upgrades(services: Services) -> Upgrades:
+    """The short way to the WebSockets of viewers."""
+    live = services.live
+    return Upgrades(live.sessions.hub, services.auth, services.requests, live.seat)
 
 
 def _litestar(services: Services | None, middleware: list[Any]) -> Litestar:

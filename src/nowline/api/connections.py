@@ -25,6 +25,7 @@ from nowline.live.reader import DeflatedWebSocketWire, Reader, WebSocketWire, Wi
 from nowline.live.transport import TransportWriter
 from nowline.live.turns import Turns
 from nowline.live.websocket_asgi import DEFLATE
+from nowline.live.websocket_protocol import WebSocketProtocol
 from nowline.model.user import Principal
 
 STREAM = {"action": Action.READ, "stream": True, "direct": True}
@@ -110,8 +111,25 @@ class Sockets:
             await refuse(scope, send, error, "websocket.http")
             return
         await send({"type": "websocket.accept", "subprotocol": None, "headers": []})
-        wire = _DEFLATED if DEFLATE in (scope.get("extensions") or ()) else _PLAIN
+        wire = _wire(deflates=DEFLATE in (scope.get("extensions") or ()))
         await self._converse(opened(scope, principal, wire), send, conversation)
+
+    def seat(
+        self,
+        connection: WebSocketProtocol,
+        principal: Principal,
+        conversation: Conversation,
+        *,
+        deflates: bool,
+    ) -> None:
+        """Serve a connection that is open, of a conversation that begins with nothing.
+
+        Raises:
+            NowlineError: UNAVAILABLE at capacity or while the server stops.
+        """
+        reader = _reader(principal, connection.writer, _wire(deflates=deflates))
+        self._hub.admit(reader)
+        connection.hand_over(_Viewer(self, self._hub, reader, conversation))
 
     async def _admit(self, scope: Scope) -> Principal:
         return await admit_stream(scope, self._auth)
@@ -212,7 +230,15 @@ def error_message(error: NowlineError, name: str | None = None) -> dict[str, obj
 def opened(scope: Scope, principal: Principal, wire: Wire) -> Reader:
     """The reader at the other end of a connection."""
     writer = TransportWriter.of(cast("MutableMapping[str, Any]", scope))
+    return _reader(principal, writer, wire)
+
+
+def _reader(principal: Principal, writer: TransportWriter, wire: Wire) -> Reader:
     return Reader(principal, writer, wire, "", asyncio.get_running_loop().create_future())
+
+
+def _wire(*, deflates: bool) -> Wire:
+    return _DEFLATED if deflates else _PLAIN
 
 
 def parameters_of(scope: Scope) -> dict[str, str]:

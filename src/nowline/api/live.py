@@ -33,6 +33,7 @@ from nowline.live.commands import Ping, Subscribe, Unsubscribe, Wanted
 from nowline.live.frames import chunk
 from nowline.live.reader import EventStreamWire, Reader
 from nowline.live.session import Sessions
+from nowline.live.websocket_protocol import WebSocketProtocol
 from nowline.model.query import Aggregation
 from nowline.model.user import Principal
 
@@ -103,6 +104,19 @@ class Live:
             return self._conversation
 
         await self._sockets.serve(scope, receive, send, opening)
+
+    def seat(self, connection: WebSocketProtocol, principal: Principal, *, deflates: bool) -> None:
+        """Serve a WebSocket that is open, whose principal may read.
+
+        Args:
+            connection: It.
+            principal: Whose it is.
+            deflates: Whether messages may be compressed.
+
+        Raises:
+            NowlineError: UNAVAILABLE at capacity or while the server stops.
+        """
+        self._sockets.seat(connection, principal, self._conversation, deflates=deflates)
 
     async def stream(
         self, scope: Scope, receive: Receive, send: Send, visiting: Visiting | None = None

@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 from urllib.parse import unquote
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from nowline.live.websocket_asgi import opening as head
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from nowline.api.express import Express, Parcel
+    from nowline.api.upgrades import Opening, Upgrades
     from nowline.live.websocket_protocol import WebSocketProtocol
 
 # How long the rest of a plain request may take; what is slower takes the long way, with its limits.
@@ -25,6 +28,10 @@ _PATIENCE_S: Final = 1.0
 # A body that is sooner written by itself than copied.
 _MUCH: Final = 16 << 10
 _UNKNOWN: Final = b"?"
+
+Given: TypeAlias = "Mapping[str, Any]"
+"""What uvicorn makes its protocol classes with, by name."""
+
 _OVERRIDDEN: Final = (
     "_get_upgrade",
     "connection_lost",
@@ -54,12 +61,14 @@ class Protocol(HttpToolsProtocol):
 
     Args:
         express: Answers plain requests.
+        upgrades: Opens WebSockets.
         given: As uvicorn makes its own class.
     """
 
-    def __init__(self, express: Express, **given: Any) -> None:  # noqa: ANN401 - uvicorn's own
+    def __init__(self, express: Express, upgrades: Upgrades, **given: Any) -> None:  # noqa: ANN401
         super().__init__(**given)
         self._express = express
+        self._upgrades = upgrades
         self._parcel: Parcel | None = None
         self._patience: asyncio.TimerHandle | None = None
         self._is_between = True
@@ -90,6 +99,19 @@ class Protocol(HttpToolsProtocol):
         """Hand the connection over; called while the parser's error is handled, which says how."""
         upgrade = sys.exception()
         rest = self._received[upgrade.args[0] :] if upgrade is not None else b""
+        self._begin_websocket(rest)
+        # The parser is bound to this object, and would keep both until the next collection.
+        self.parser = None  # type: ignore[assignment]
+
+    def _begin_websocket(self, rest: bytes) -> None:
+        version = self.scope["http_version"]
+        opening = self._upgrades.read(self.scope["method"], version, self.url, self.headers)
+        if opening is not None:
+            self._upgrades.remember(self._data, rest, opening)
+            self.connections.discard(self)
+            given = self._given_to_websockets
+            open_websocket(self.transport, self._express, self._upgrades, given, opening, rest)
+            return
         path, _, query = self.url.partition(b"?")
         if not path.startswith(b"/") or not path.isascii():
             self.send_400_response("Invalid HTTP request received.")
@@ -101,13 +123,17 @@ class Protocol(HttpToolsProtocol):
             "raw_path": path,
             "query_string": query,
         }
-        made = cast("Callable[..., WebSocketProtocol]", self.ws_protocol_class)(
-            config=self.config, server_state=self.server_state, app_state=self.app_state
-        )
+        made = _websocket(self._given_to_websockets)
         self.transport.set_protocol(made)
         made.begin(self.transport, scope, rest)
-        # The parser is bound to this object, and would keep both until the next collection.
-        self.parser = None  # type: ignore[assignment]
+
+    @property
+    def _given_to_websockets(self) -> Given:
+        return {
+            "config": self.config,
+            "server_state": self.server_state,
+            "app_state": self.app_state,
+        }
 
     def on_message_begin(self) -> None:
         """Note that what comes in next is not the beginning of a request."""
@@ -239,6 +265,40 @@ class Protocol(HttpToolsProtocol):
     def _look_again(self, wait_s: float) -> None:
         handler = self.timeout_keep_alive_handler
         self.timeout_keep_alive_task = self.loop.call_later(wait_s, handler)
+
+
+def open_websocket(
+    transport: asyncio.Transport,
+    express: Express,
+    upgrades: Upgrades,
+    given: Given,
+    opening: Opening,
+    rest: bytes,
+) -> None:
+    """Open a WebSocket on a connection.
+
+    Args:
+        transport: Of the connection.
+        express: Knows the headers that every response has.
+        upgrades: Found that it may be opened.
+        given: As uvicorn makes its own class.
+        opening: What its request comes to.
+        rest: What came after that.
+    """
+    made = _websocket(given)
+    transport.set_protocol(made)
+    extensions = opening.asked.extensions
+    lines = express.default_lines(made.common_headers)
+    made.open(transport, head(opening.accept, extensions, lines), compresses=bool(extensions))
+    upgrades.seat(made, opening)
+    if rest:
+        made.data_received(rest)
+
+
+def _websocket(given: Given) -> WebSocketProtocol:
+    kind = given["config"].ws_protocol_class
+    own = {name: given[name] for name in ("config", "server_state", "app_state")}
+    return cast("Callable[..., WebSocketProtocol]", kind)(**own)
 
 
 class _Pending:

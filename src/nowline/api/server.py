@@ -11,10 +11,11 @@ from typing import Any, cast
 import uvicorn
 
 from nowline import __version__
+from nowline.api.arrival import Arrival
 from nowline.api.express import Express
 from nowline.api.guard import security_headers
 from nowline.api.problems import problem_bytes
-from nowline.api.protocol import Protocol
+from nowline.api.upgrades import Upgrades
 from nowline.auth.service import Auth
 from nowline.live import transport
 from nowline.live.hub import Hub
@@ -31,6 +32,7 @@ class Served:
 
     app: transport.App
     express: Express
+    upgrades: Upgrades
     hub: Hub
     auth: Auth
 
@@ -68,7 +70,7 @@ def _uvicorn(served: Served) -> uvicorn.Config:
     return uvicorn.Config(
         served.app,
         # Called as a class is.
-        http=cast("type[Protocol]", partial(Protocol, served.express)),
+        http=cast("type[Arrival]", partial(Arrival, served.express, served.upgrades)),
         ws=cast("type[WebSocketProtocol]", partial(WebSocketProtocol, Keepalive(), _refusal)),
         lifespan="off",
         log_config=None,

@@ -132,7 +132,7 @@ async def _running(settings: Settings, clock: Clock) -> AsyncIterator[Served]:
         await stack.enter_async_context(background(*_following(settings, flow.ingest, clock)))
         prepare()
         await stack.enter_async_context(background(keep_collecting()))
-        yield Served(app, http.express(given), flow.hub, auth)
+        yield Served(app, http.express(given), http.upgrades(given), flow.hub, auth)
 
 
 async def _enter_statsd(

@@ -121,11 +121,24 @@ class Auth:
             session_id = self._tokens.session_id(credential, self._clock.now_ms())
         except NowlineError:
             return None
-        session = self._directory.known_session(session_id)
-        user = None if session is None else self._directory.known_user(session.user_id)
-        if session is None or user is None or not self._is_live(session, user):
+        return self._known_session_principal(session_id)
+
+    def known_holder(self, ticket: str) -> Principal | None:
+        """Who a ticket was given to, if that takes no look into the database; it stays good.
+
+        Of any other ticket `redeem_ticket` says whose it is, or what is wrong with it.
+        """
+        holder = self._tickets.holder(ticket, self._clock.now_ms())
+        if holder is None:
             return None
-        return _session_principal(session, user)
+        if holder.session_id is not None:
+            return self._known_session_principal(holder.session_id)
+        key = self._directory.key_by_id(holder.id)
+        return None if key is None else _key_principal(key)
+
+    def spend_ticket(self, ticket: str) -> None:
+        """Let a ticket open nothing more."""
+        self._tickets.redeem(ticket, self._clock.now_ms())
 
     async def user(self, principal: Principal) -> User:
         """The user that a principal is.
@@ -306,6 +319,13 @@ class Auth:
         if session is None or user is None or not self._is_live(session, user):
             detail = "The session of this access token has ended: sign in again."
             raise NowlineError(Code.UNAUTHENTICATED, detail)
+        return _session_principal(session, user)
+
+    def _known_session_principal(self, session_id: str) -> Principal | None:
+        session = self._directory.known_session(session_id)
+        user = None if session is None else self._directory.known_user(session.user_id)
+        if session is None or user is None or not self._is_live(session, user):
+            return None
         return _session_principal(session, user)
 
     async def _session(self, session_id: str) -> Session | None:

@@ -27,10 +27,16 @@ class Tickets(Generic[Holder]):
         self._open[ticket] = (holder, now_ms + LIFETIME_S * 1000)
         return ticket
 
+    def holder(self, ticket: str, now_ms: int) -> Holder | None:
+        """As `redeem`, but the ticket stays good."""
+        holder, expires_at = self._open.get(ticket, (None, 0))
+        return holder if expires_at > now_ms else None
+
     def redeem(self, ticket: str, now_ms: int) -> Holder | None:
         """Who the ticket was given to; None if it is unknown, used or too old."""
-        holder, expires_at = self._open.pop(ticket, (None, 0))
-        return holder if expires_at > now_ms else None
+        holder = self.holder(ticket, now_ms)
+        self._open.pop(ticket, None)
+        return holder
 
     def _drop(self, now_ms: int) -> None:
         """Drop what has expired and what is too many; the oldest are in front."""

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 # In the extensions of a scope: messages to this peer may be compressed.
 DEFLATE = "nowline.deflate"
+_AGREED = b"sec-websocket-extensions: %b\r\n"
 _OPENING = (
     b"HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\n"
     b"sec-websocket-accept: "
@@ -129,12 +130,10 @@ class Conversation:
 
     def _accept(self, message: Scope) -> None:
         headers = [*message.get("headers", ())]
-        if self._shaken.extensions:
-            headers.append((b"sec-websocket-extensions", self._shaken.extensions))
         if message.get("subprotocol"):
             headers.append((b"sec-websocket-protocol", message["subprotocol"].encode()))
-        rest = _lines([*self._connection.common_headers, *headers])
-        self._connection.accept(b"%b%b\r\n%b\r\n" % (_OPENING, self._shaken.accept, rest))
+        lines = _lines([*self._connection.common_headers, *headers])
+        self._connection.accept(opening(self._shaken.accept, self._shaken.extensions, lines))
 
     def _reject(self, message: Scope) -> None:
         del message
@@ -175,6 +174,18 @@ class Conversation:
 
     def _head(self, status: int, headers: Headers) -> bytes:
         return _head(status, [*self._connection.common_headers, *headers])
+
+
+def opening(accept: bytes, extensions: bytes, lines: bytes) -> bytes:
+    """The head of the response that opens a WebSocket (RFC 6455, section 4.2.2).
+
+    Args:
+        accept: What proves that the key was understood.
+        extensions: What was agreed on; empty if nothing was.
+        lines: Those of all other headers, each with its line end.
+    """
+    agreed = _AGREED % extensions if extensions else b""
+    return b"".join((_OPENING, accept, b"\r\n", lines, agreed, b"\r\n"))
 
 
 def refuse(status: int, told: Mapping[str, str], body: bytes, common: Headers) -> bytes:

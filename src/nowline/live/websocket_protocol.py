@@ -127,9 +127,7 @@ class WebSocketProtocol(asyncio.Protocol):
             scope: Of its request, as one of HTTP.
             rest: What came after that.
         """
-        self._transport = transport
-        self.writer = TransportWriter(transport)
-        self._server_state.connections.add(self)  # type: ignore[arg-type]
+        self._take_over(transport)
         try:
             shaken = shake(scope["method"], scope["http_version"], scope["headers"])
         except NowlineError as error:
@@ -140,6 +138,18 @@ class WebSocketProtocol(asyncio.Protocol):
         self._start(self._conversation.run(self._config.loaded_app, scope))
         if rest:
             self.data_received(rest)
+
+    def open(self, transport: asyncio.Transport, head: bytes, *, compresses: bool) -> None:
+        """Take over a connection whose handshake is done, for a listener that comes next.
+
+        Args:
+            transport: Of the connection.
+            head: Of the response that opens it.
+            compresses: Whether compression was agreed on.
+        """
+        self._take_over(transport)
+        self._receiver = Receiver(compresses=compresses)
+        self.accept(head)
 
     @property
     def common_headers(self) -> Headers:
@@ -247,6 +257,11 @@ class WebSocketProtocol(asyncio.Protocol):
             self._hang_up(Close(CloseCode.ABNORMAL, ""))
         if self._listener is None:
             self.close(CloseCode.NORMAL)
+
+    def _take_over(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self.writer = TransportWriter(transport)
+        self._server_state.connections.add(self)  # type: ignore[arg-type]
 
     # Reading
 

@@ -12,14 +12,16 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from nowline.api import lines
+from nowline.api.arrival import Arrival
 from nowline.api.express import Express
-from nowline.api.protocol import Protocol
 from nowline.api.questions import Questions
+from nowline.api.upgrades import Upgrades
 from nowline.bus.embedded import EmbeddedLog
 from nowline.collect.requests import RequestStats
 from nowline.ingest.admission import Admission
 from nowline.ingest.group_commit import GroupCommit
 from nowline.ingest.service import Ingest
+from nowline.live.hub import Hub
 from nowline.query.engine import Engine
 from nowline.rollup.window import Windows
 from nowline.store.catalogue import Catalogue
@@ -39,6 +41,11 @@ async def elsewhere(
     await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
+def no_websocket(*_: object, deflates: bool) -> None:
+    del deflates
+    raise AssertionError("nobody asks for one")
+
+
 @asynccontextmanager
 async def served(folder: Path) -> AsyncIterator[int]:
     """The port of a server whose connections may be idle for `WAIT_S`."""
@@ -56,7 +63,8 @@ async def served(folder: Path) -> AsyncIterator[int]:
         config.load()
         config.timeout_keep_alive = WAIT_S  # type: ignore[assignment]
         given = {"config": config, "server_state": ServerState(), "app_state": {}}
-        made = partial(Protocol, express, **given)
+        upgrades = Upgrades(Hub(clock, 1), here.auth, RequestStats(), no_websocket)
+        made = partial(Arrival, express, upgrades, **given)
         server = await asyncio.get_running_loop().create_server(made, "127.0.0.1", 0)
         yield server.sockets[0].getsockname()[1]
         server.close()

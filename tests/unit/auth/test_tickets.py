@@ -12,7 +12,9 @@ BOB = Principal("u", "bob", frozenset(), "s")
 def test_a_ticket_is_good_once() -> None:
     tested = Tickets[Principal]()
     ticket = tested.issue(BOB, 0)
+    assert tested.holder(ticket, 29_999) == BOB
     assert tested.redeem(ticket, 29_999) == BOB
+    assert tested.holder(ticket, 29_999) is None
     assert tested.redeem(ticket, 29_999) is None
 
 
