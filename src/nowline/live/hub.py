@@ -219,7 +219,8 @@ class Hub:
     async def replay(self, reader: Reader, since: Mapping[Subscription, FrameId]) -> None:
         """Tell every frame after the given ids, in order and as fast as the reader takes them.
 
-        After that, frames flow.
+        After that, frames flow. An event stream has all its channels now, and is told with others
+        from its first frame on; a WebSocket may still ask for more, and joins them later.
         """
         upto = dict(since)
         while missed := self._missed(reader, upto):
@@ -231,6 +232,8 @@ class Hub:
                     break
         for subscription, frame_id in upto.items():
             subscription.told = frame_id
+        if reader.watched:
+            self.audiences.step_in(reader)
 
     def _missed(
         self, reader: Reader, upto: dict[Subscription, FrameId]

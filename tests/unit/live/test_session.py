@@ -9,6 +9,7 @@ from nowline.errors import NowlineError
 from nowline.live.commands import Wanted
 from nowline.live.frames import FrameId
 from nowline.live.hub import Hub
+from nowline.live.reader import EventStreamWire
 from nowline.live.session import Sessions
 from nowline.model.query import Query
 from unit.live.viewers import Pipe, PollClient, SetClock, StreamClient, Tables, messages, reader
@@ -170,6 +171,21 @@ async def test_a_stream_that_breaks_off_amid_its_pictures_gets_the_others(world:
     await client.opening
     client.take(9)
     assert [held.cells for held in client.held.values()] == [{"p": 1}, {"p": 2}]
+
+
+async def test_streams_are_told_with_others_from_their_first_frame_on(world: World) -> None:
+    world.put("a", "p", 1)
+    pair = [reader(world.hub, EventStreamWire()) for _ in range(2)]
+    for mine, pipe in pair:
+        await world.sessions.stream(mine, [A], None)
+        pipe.take()
+    (first, one), (second, other) = pair
+    assert first.party is not None
+    assert first.party is second.party
+    world.put("a", "p", 2)
+    await world.tick()
+    assert one.waiting[0] is other.waiting[0]
+    assert len(one.waiting) == len(other.waiting) == 1
 
 
 async def test_polls_tell_each_frame_once(world: World) -> None:
