@@ -106,7 +106,8 @@ class Protocol(HttpToolsProtocol):
     def _begin_websocket(self, rest: bytes) -> None:
         version = self.scope["http_version"]
         opening = self._upgrades.read(self.scope["method"], version, self.url, self.headers)
-        if opening is not None:
+        # Where too many come at once, ASGI lets the others wait for their turn.
+        if opening is not None and self._upgrades.turns.take_at_once():
             self._upgrades.remember(self._data, rest, opening)
             self.connections.discard(self)
             given = self._given_to_websockets

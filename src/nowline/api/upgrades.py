@@ -19,6 +19,7 @@ from nowline.api.guard import authorization, check_origin
 from nowline.auth.policy import Action, allows
 from nowline.errors import NowlineError
 from nowline.live.handshake import accept, shake
+from nowline.live.turns import Turns
 
 if TYPE_CHECKING:
     from nowline.auth.service import Auth
@@ -38,6 +39,8 @@ _KEY: Final = re.compile(rb"[A-Za-z0-9+/]{22}==(?=\r\n)")
 _TICKET: Final = re.compile(rb"ticket=([A-Za-z0-9_-]+)")
 _TARGET: Final = re.compile(rb"GET %b\?%b " % (re.escape(_PATH), _TICKET.pattern))
 _MOST_HEADS: Final = 1024
+# WebSockets that are opened in one round of the loop: a millisecond or two of work.
+_AT_ONCE: Final = 32
 _MOST_HEAD_BYTES: Final = 2 << 10
 
 Headers = Sequence[tuple[bytes, bytes]]
@@ -106,6 +109,9 @@ class Upgrades:
         auth: Knows who asks.
         stats: Counts requests.
         seat: Serves what was opened.
+
+    Attributes:
+        turns: For whatever is opened this way.
     """
 
     def __init__(self, hub: Hub, auth: Auth, stats: RequestStats, seat: Seat) -> None:
@@ -114,6 +120,12 @@ class Upgrades:
         self._stats = stats
         self._seat = seat
         self._heads: dict[tuple[bytes, bool], Asked] = {}
+        self.turns = Turns(_AT_ONCE)
+
+    def knows(self, data: bytes) -> bool:
+        """Whether the head of a request is one of those that were read before."""
+        cut = _cut(data, data.find(_HEAD_END))
+        return cut is not None and cut.rest in self._heads
 
     def recall(self, data: bytes) -> tuple[Opening, bytes] | None:
         """A request whose head is one of those that were read before, and what comes after it.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 
 # Of so many turns one is a newcomer's, however many have begun already. A dashboard takes about as
 # many: then hardly more begin than are done.
@@ -37,15 +38,29 @@ class Turns:
         Args:
             has_begun: Whether this goes on with something.
         """
-        loop = asyncio.get_running_loop()
+        if not self.take_at_once():
+            await self._queued(self._begun if has_begun else self._newcomers)
+
+    def take_at_once(self) -> bool:
+        """Take a turn, if one is left in this round."""
         if not self.is_counting:
-            loop.call_soon(self._next_round)
-        if self._left:
-            self._left -= 1
-            return
-        turn = loop.create_future()
-        (self._begun if has_begun else self._newcomers).append(turn)
-        await turn
+            asyncio.get_running_loop().call_soon(self._next_round)
+        if not self._left:
+            return False
+        self._left -= 1
+        return True
+
+    def call(self, work: Callable[[], None]) -> None:
+        """Do a newcomer's work at its turn: at once, or in one of the next rounds."""
+        if self.take_at_once():
+            work()
+        else:
+            self._queued(self._newcomers).add_done_callback(lambda _: work())
+
+    def _queued(self, queue: deque[asyncio.Future[None]]) -> asyncio.Future[None]:
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        queue.append(turn)
+        return turn
 
     def _next_round(self) -> None:
         self._left = self._at_once

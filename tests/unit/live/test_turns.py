@@ -54,3 +54,14 @@ async def test_who_has_begun_goes_first_but_for_one_newcomer_in_24() -> None:
     assert [number >= 10 for number in began[:96]].count(False) == 4
     assert [number for number in began if number < 10] == [0, 1, 2, 3]
     assert [number for number in began if number >= 10] == list(range(10, 110))
+
+
+async def test_work_is_done_at_once_or_in_its_turn() -> None:
+    turns, done = Turns(2), list[int]()
+    for number in range(5):
+        turns.call(lambda number=number: done.append(number))  # type: ignore[misc]
+    assert done == [0, 1]
+    assert not turns.take_at_once()
+    for _ in range(9):
+        await asyncio.sleep(0)
+    assert done == [0, 1, 2, 3, 4]
