@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, cast
 from urllib.parse import parse_qs
 
@@ -243,8 +244,14 @@ def _wire(*, deflates: bool) -> Wire:
 
 def parameters_of(scope: Scope) -> dict[str, str]:
     """The query string; of what is given twice, the last."""
-    query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
-    return {name: values[-1] for name, values in query.items()}
+    return dict(_parameters(scope["query_string"]))
+
+
+# Asked twice for an event stream, whose query of subscriptions is long; many viewers send the same.
+@lru_cache(64)
+def _parameters(query: bytes) -> tuple[tuple[str, str], ...]:
+    given = parse_qs(query.decode("latin-1"), keep_blank_values=True)
+    return tuple((name, values[-1]) for name, values in given.items())
 
 
 async def until_closing(reader: Reader, work: Coroutine[Any, Any, None]) -> None:
