@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from nowline.bus.base import Record
 
-_TAIL_BYTES = 16 << 20
+# A row takes a few bytes there, and 24 as the columns that it still has.
+_TAIL_BYTES = 4 << 20
 _MOST_MARKS = 1024
 
 

@@ -10,9 +10,14 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from nowline.model import narrow
+from nowline.model.narrow import Narrow
 from nowline.model.series import MetricType
+from nowline.model.series_lists import PackedLists, SeriesList
 
-_FORMAT = b"NB1"
+_FORMAT = b"NB2"
+# As batches were written before; a log may still have some.
+_OLD_FORMAT = b"NB1"
 # What happened, with its length and checksum before it, then the batch.
 _WITH_ACTIVITY = b"NA1"
 _ACTIVITY = struct.Struct(">3sII")
@@ -62,11 +67,10 @@ class Batch:
     def encode(self) -> Encoded:
         """The batch as checksummed bytes: format, CRC-32, MessagePack of the columns."""
         wire = _Wire(
-            self.keys,
-            self.types,
-            self.series.astype("<u4").tobytes(),
-            self.time.astype("<i8").tobytes(),
-            self.value.astype("<f8").tobytes(),
+            _packed.of(self.keys, self.types),
+            narrow.of_ints(self.series),
+            narrow.of_ints(self.time),
+            narrow.of_floats(self.value),
             self.received_ms,
             self.metadata,
         )
@@ -91,12 +95,34 @@ class Batch:
         activity = activity_of(raw)
         raw = without_activity(raw)
         payload = memoryview(raw)[7:]
-        if raw[:3] != _FORMAT or zlib.crc32(payload).to_bytes(4, "big") != raw[3:7]:
+        if zlib.crc32(payload).to_bytes(4, "big") != raw[3:7]:
             raise CorruptBatchError("a batch in the log fails its checksum")
         try:
-            wire = _decoder.decode(payload)
-        except msgspec.DecodeError as error:
+            return cls._of_payload(raw[:3], payload, activity)
+        except (msgspec.DecodeError, ValueError) as error:
             raise CorruptBatchError("a batch in the log is not what its checksum says") from error
+
+    @classmethod
+    def _of_payload(cls, form: bytes, payload: memoryview, activity: bytes) -> Batch:
+        if form == _OLD_FORMAT:
+            return cls._of_old(_old_decoder.decode(payload), activity)
+        if form != _FORMAT:
+            raise ValueError(f"the format {form!r} is not known")
+        wire = _decoder.decode(payload)
+        keys, types = wire.series_list.unpacked()
+        return cls(
+            keys,
+            types,
+            narrow.ints(wire.series).astype(np.uint32),
+            narrow.ints(wire.time),
+            narrow.floats(wire.value),
+            wire.received_ms,
+            wire.metadata,
+            activity,
+        )
+
+    @classmethod
+    def _of_old(cls, wire: _OldWire, activity: bytes) -> Batch:
         return cls(
             wire.keys,
             wire.types,
@@ -135,6 +161,15 @@ def without_activity(raw: bytes) -> bytes:
 
 
 class _Wire(msgspec.Struct, array_like=True):
+    series_list: SeriesList
+    series: Narrow
+    time: Narrow
+    value: Narrow
+    received_ms: int
+    metadata: dict[str, bytes]
+
+
+class _OldWire(msgspec.Struct, array_like=True):
     keys: list[bytes]
     types: list[MetricType]
     series: bytes
@@ -144,5 +179,7 @@ class _Wire(msgspec.Struct, array_like=True):
     metadata: dict[str, bytes]
 
 
+_packed = PackedLists()
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(_Wire)
+_old_decoder = msgspec.msgpack.Decoder(_OldWire)

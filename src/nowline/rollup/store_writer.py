@@ -30,7 +30,8 @@ _CHANGES_MS = 90 * SECOND_MS
 # About 130 MB; beyond it the windows reach back less far.
 _MOST_CELLS = 2_000_000
 _FEWEST_SECONDS_MS = 5 * SECOND_MS
-_READ_BYTES = 8 << 20
+# Rows take five to fifteen bytes there.
+_READ_BYTES = 2 << 20
 _MOST_ROWS = 400_000
 # Rows become visible to queries from the windows at once; the store may gather this long.
 _GATHER_S = 0.5

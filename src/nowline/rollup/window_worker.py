@@ -16,7 +16,8 @@ from nowline.rollup.window import Windows
 from nowline.store.base import Rows
 from nowline.store.catalogue import Catalogue
 
-_READ_BYTES = 8 << 20
+# Rows take five to fifteen bytes there.
+_READ_BYTES = 2 << 20
 # A fold costs much the same for one row as for hundreds: under many small appends it takes no more
 # than a tenth of the time, and what comes meanwhile is folded together.
 _REST_SHARE = 9

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import zlib
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from nowline.model.batch import Batch, CorruptBatchError, activity_of, without_activity
+from nowline.model.narrow import Narrow
 from nowline.model.series import MetricType, SeriesKey
+from nowline.model.series_lists import SeriesList
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
 times = st.integers(-(1 << 62), 1 << 62)
@@ -89,11 +92,54 @@ def test_any_cut_is_noticed(batch: Batch) -> None:
         Batch.decode(raw + b"\0")
 
 
-@given(st.binary(max_size=40))
-def test_other_bytes_with_a_right_checksum_are_still_no_batch(payload: bytes) -> None:
-    raw = b"NB1" + zlib.crc32(payload).to_bytes(4, "big") + payload
+def sealed(form: bytes, payload: bytes) -> bytes:
+    return form + zlib.crc32(payload).to_bytes(4, "big") + payload
+
+
+@given(st.sampled_from([b"NB1", b"NB2", b"NB3"]), st.binary(max_size=40))
+def test_other_bytes_with_a_right_checksum_are_still_no_batch(form: bytes, payload: bytes) -> None:
     with pytest.raises(CorruptBatchError):
-        Batch.decode(raw)
+        Batch.decode(sealed(form, payload))
+
+
+@pytest.mark.parametrize(
+    ("series", "column"),
+    [
+        (SeriesList(b"", False), Narrow(b"")),
+        (SeriesList(b"none of Zstandard", True), Narrow(b"")),
+        (SeriesList.of([], []), Narrow(b"abc")),
+        (SeriesList.of([], []), Narrow(b"abc", 3)),
+    ],
+)
+def test_columns_that_cannot_be_read_are_no_batch(series: SeriesList, column: Narrow) -> None:
+    payload = msgspec.msgpack.encode([series, column, column, column, 5, {}])
+    with pytest.raises(CorruptBatchError):
+        Batch.decode(sealed(b"NB2", payload))
+
+
+def test_batches_as_they_were_written_before_are_read() -> None:
+    batch = example()
+    columns = (batch.series.tobytes(), batch.time.tobytes(), batch.value.tobytes())
+    payload = msgspec.msgpack.encode((batch.keys, batch.types, *columns, 5, batch.metadata))
+    back = Batch.decode(sealed(b"NB1", payload))
+    assert (back.keys, back.types, back.metadata) == (batch.keys, batch.types, batch.metadata)
+    assert [back.series.tobytes(), back.time.tobytes(), back.value.tobytes()] == list(columns)
+
+
+def test_series_that_come_again_have_the_types_that_they_come_with() -> None:
+    keys = [SeriesKey.of("a", {"host": str(n)}).encode() for n in range(100)]
+    for kind in (MetricType.COUNTER, MetricType.GAUGE, MetricType.GAUGE):
+        rows = np.arange(100, dtype=np.uint32)
+        batch = Batch(keys, [kind] * 100, rows, np.arange(100), np.zeros(100), 5)
+        back = Batch.decode(bytes(batch.encode()))
+        assert (back.keys, back.types) == (keys, [kind] * 100)
+
+
+def test_a_row_of_many_takes_few_bytes() -> None:
+    keys = [SeriesKey.of("load", {"host": f"h{n}"}).encode() for n in range(1000)]
+    rows, time = np.tile(np.arange(1000, dtype=np.uint32), 10), np.repeat(np.arange(10), 1000)
+    batch = Batch(keys, [MetricType.GAUGE] * 1000, rows, time, rows / 100, 5)
+    assert len(batch.encode()) < 7 * len(batch)
 
 
 @given(st.dictionaries(texts, texts, max_size=4), texts)
