@@ -208,11 +208,11 @@ async def test_what_is_not_in_memory_either_is_left_as_an_empty_record(
 ) -> None:
     async with opened(forgetful, tmp_path) as log:
         for _ in range(3):
-            await log.append(bytes(8 << 20))
+            await log.append(bytes(2 << 20))
         with forgetful.client() as client:
             client.flushall()
         assert await log.append(b"after") == 4
-        assert [len(blob) for _, blob in await contents(log)] == [0, 8 << 20, 8 << 20, 5]
+        assert [len(blob) for _, blob in await contents(log)] == [0, 2 << 20, 2 << 20, 5]
 
 
 async def test_a_full_redis_is_said_and_gets_over(tmp_path: Path) -> None:
