@@ -17,7 +17,10 @@ from nowline.model.partials import Floats, Ints, newest_of
 from nowline.store.base import Rows
 from nowline.store.blockfile import BINS, PARTIALS, RAW, Columns, concatenate
 
-_RADIX = 1 << 16
+_RADIX_BITS = 16
+_RADIX_MASK = (1 << _RADIX_BITS) - 1
+# A table that is mostly empty takes longer to fill than its few rows take to sort.
+_MOST_PLACES_A_ROW = 4
 
 
 def ordered(rows: Rows) -> Columns:
@@ -119,21 +122,37 @@ def _binned(series: Ints, bucket: Ints, code: Ints, count: Ints | None) -> Colum
     least = int(code.min())
     # Cells and codes are both small numbers, so that one sort of one column orders both.
     reach = int(code.max()) - least + 1
-    combined = cell * reach + (code - least)
-    if count is None:
-        found, counted = np.unique(combined, return_counts=True)
-    else:
-        order = np.argsort(combined, kind="stable")
-        combined = combined[order]
-        first = np.flatnonzero(np.concatenate(([True], combined[1:] != combined[:-1])))
-        found, counted = combined[first], np.add.reduceat(count[order], first)
-    of = starts[found // reach]
+    found, counted = _counted(cell * reach + (code - least), len(starts) * reach, count)
+    of = found // reach
     return {
-        "series": series[of],
-        "time": bucket[of],
-        "bin": found % reach + least,
-        "count": counted.astype(np.int64, copy=False),
+        "series": series[starts[of]],
+        "time": bucket[starts[of]],
+        "bin": found - of * reach + least,
+        "count": counted,
     }
+
+
+def _counted(places: Ints, end: int, count: Ints | None) -> tuple[Ints, Ints]:
+    """The distinct places, all below `end`, ascending, and how many rows, or counts, each has."""
+    if end > _MOST_PLACES_A_ROW * len(places):
+        return _counted_by_sorting(places, count)
+    if count is None:
+        table: Ints = np.bincount(places).astype(np.int64, copy=False)
+    else:
+        table = np.zeros(end, np.int64)
+        np.add.at(table, places, count)
+    found = np.flatnonzero(table)
+    return found, table[found]
+
+
+def _counted_by_sorting(places: Ints, count: Ints | None) -> tuple[Ints, Ints]:
+    if count is None:
+        found, counted = np.unique(places, return_counts=True)
+        return found, counted.astype(np.int64, copy=False)
+    order = np.argsort(places, kind="stable")
+    places = places[order]
+    first = np.flatnonzero(np.concatenate(([True], places[1:] != places[:-1])))
+    return places[first], np.add.reduceat(count[order], first)
 
 
 def _order(series: Ints, time: Ints) -> Ints:
@@ -151,14 +170,15 @@ def _order(series: Ints, time: Ints) -> Ints:
 
 def _order_of(numbers: Ints) -> Ints:
     """The order of numbers from 0 on that keeps equals as they are, by 16 bits at a time."""
-    order: Ints = np.argsort((numbers % _RADIX).astype(np.uint16), kind="stable")
-    while (numbers := numbers // _RADIX).any():
-        order = order[np.argsort((numbers % _RADIX).astype(np.uint16)[order], kind="stable")]
+    order: Ints = np.argsort((numbers & _RADIX_MASK).astype(np.uint16), kind="stable")
+    while (numbers := numbers >> _RADIX_BITS).any():
+        order = order[np.argsort((numbers & _RADIX_MASK).astype(np.uint16)[order], kind="stable")]
     return order
 
 
 def _buckets(time: Ints, width_ms: int) -> Ints:
-    return time - time % width_ms
+    # Several times faster than the remainder: NumPy divides by multiplying.
+    return time // width_ms * width_ms
 
 
 def _changes(series: NDArray[Any], bucket: NDArray[Any]) -> Ints:
