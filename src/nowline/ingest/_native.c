@@ -93,9 +93,26 @@ static PyObject *scan_rows(PyObject *module, PyObject *args)
     return result;
 }
 
+static PyObject *unpacked(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    PyObject *packed;
+    int parts;
+    char *start;
+    Py_ssize_t size;
+    if (!PyArg_ParseTuple(args, "Si:unpacked", &packed, &parts) ||
+        PyBytes_AsStringAndSize(packed, &start, &size) < 0)
+        return NULL;
+    if (parts < 1 || parts > MOST_PARTS) {
+        PyErr_SetString(PyExc_ValueError, "there are no such parts");
+        return NULL;
+    }
+    return lists_of_texts((const byte *)start, (const byte *)start + size, parts);
+}
+
 static PyMethodDef methods[] = {
     {"scan_lines", scan_lines, METH_VARARGS, NULL},
     {"scan_rows", scan_rows, METH_VARARGS, NULL},
+    {"unpacked", unpacked, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 

@@ -102,7 +102,7 @@ def decode_ndjson(body: bytes, now_ms: int, *, scan: Scan | None = NATIVE) -> Co
 
 def _scanned(found: native.PlainRows | None, now_ms: int) -> Columns | None:
     """The rows that a scan found, and the others of their lines; None if it is done without."""
-    told = None if found is None else labels_of_sent(found.kinds)
+    told = None if found is None else labels_of_sent(found.sent, found.kinds)
     if found is None or told is None:
         return None
     labels, bad = told

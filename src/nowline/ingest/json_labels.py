@@ -6,7 +6,7 @@ each.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import TypeAlias, TypeVar
 
 import msgspec
@@ -31,7 +31,7 @@ _TYPES = {b"": None} | {kind.value.encode(): kind for kind in MetricType}
 _tags = msgspec.json.Decoder(dict[str, str])
 _kept = KeptLabels[Kind]()
 _kept_sent = KeptLabels[SentKind]()
-_kept_lists = KeptLists[SentKind]()
+_kept_lists = KeptLists()
 _Key = TypeVar("_Key", Kind, SentKind)
 
 
@@ -40,15 +40,20 @@ def labels_of(kinds: Sequence[Kind]) -> Read:
     return _labels(kinds, _kept, lambda kind: kind)
 
 
-def labels_of_sent(kinds: Sequence[SentKind]) -> Read | None:
-    """The labels of these kinds; None if one has a name or a type that is not valid."""
-    if (known := _kept_lists.get(kinds)) is not None:
+def labels_of_sent(sent: Hashable, kinds: Callable[[], Sequence[SentKind]]) -> Read | None:
+    """The labels of these kinds; None if one has a name or a type that is not valid.
+
+    Args:
+        sent: All that was sent for them.
+        kinds: The kinds, if they have to be read.
+    """
+    if (known := _kept_lists.get(sent)) is not None:
         return known, {}
     try:
-        labels, bad = _labels(kinds, _kept_sent, _decoded)
+        labels, bad = _labels(kinds(), _kept_sent, _decoded)
     except (UnicodeDecodeError, KeyError):
         return None
-    return (labels, bad) if bad else (_kept_lists.keep(kinds, Labels(labels)), bad)
+    return (labels, bad) if bad else (_kept_lists.keep(sent, Labels(labels)), bad)
 
 
 def _labels(kinds: Sequence[_Key], kept: KeptLabels[_Key], decoded: Callable[[_Key], Kind]) -> Read:

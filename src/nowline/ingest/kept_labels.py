@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Hashable
 from typing import Generic, TypeVar
 
 from nowline.ingest.columns import Label, Labels
@@ -20,8 +20,8 @@ _FEWEST_TOGETHER = 32
 _MOST_MET = 4096
 
 
-class KeptLists(Generic[Sent]):
-    """Some of the lists of labels that bodies had, by what was sent for them.
+class KeptLists:
+    """Some of the lists of labels that bodies had, by all that was sent for them.
 
     Senders have the same series in body after body. A list is kept when it comes for the second
     time: bodies that are read together make another one each time. All are let go of before they
@@ -33,32 +33,34 @@ class KeptLists(Generic[Sent]):
 
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:
         self._most_bytes = most_bytes
-        self._lists: dict[tuple[Sent, ...], Labels] = {}
+        self._lists: dict[Hashable, Labels] = {}
+        self.get = self._lists.get
         self._met: set[int] = set()
         self.size = 0
         self._lock = threading.Lock()
 
-    def get(self, sent: Sequence[Sent]) -> Labels | None:
-        """The labels that were kept for this, if they were."""
-        return self._lists.get(tuple(sent)) if len(sent) >= _FEWEST_TOGETHER else None
+    def keep(self, sent: Hashable, labels: Labels) -> Labels:
+        """Keep the labels of this, which are returned.
 
-    def keep(self, sent: Sequence[Sent], labels: Labels) -> Labels:
-        """Keep the labels of this, which are returned."""
-        if len(sent) < _FEWEST_TOGETHER or labels.has_faults or not self._has_met(sent):
+        Args:
+            sent: All that was sent for them, about as long as their keys.
+            labels: The labels.
+        """
+        if len(labels) < _FEWEST_TOGETHER or labels.has_faults or not self._has_met(sent):
             return labels
-        # What was sent for a label is about as long as its key.
         size = sum(label.size + len(label.key) + _ENTRY_BYTES for label in labels)
         with self._lock:
             if self.size + size > self._most_bytes:
-                self._lists, self.size = {}, 0
+                self._lists.clear()
+                self.size = 0
             if size <= self._most_bytes:
-                self._lists[tuple(sent)] = labels
+                self._lists[sent] = labels
                 self.size += size
         return labels
 
-    def _has_met(self, sent: Sequence[Sent]) -> bool:
+    def _has_met(self, sent: Hashable) -> bool:
         """Whether this came before; from now on it has."""
-        mark = hash(tuple(sent))
+        mark = hash(sent)
         if mark in self._met:
             return True
         with self._lock:

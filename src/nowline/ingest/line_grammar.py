@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TypeAlias
 
 from nowline.ingest.columns import Label, Labels
 from nowline.ingest.kept_labels import KeptLabels, KeptLists
@@ -41,6 +42,8 @@ MOST_FIELDS = 10_000
 """How many fields a line may have."""
 
 
+Texts: TypeAlias = tuple[list[bytes], list[bytes]]
+"""The series and the key of each field, as they were sent."""
 NO_LABEL = Label("", None, {})
 """Stands where series or key are not what they must be: no measurement has an empty name."""
 
@@ -111,12 +114,17 @@ def label_of(series: bytes, field: bytes) -> Label:
     return label
 
 
-def labels_of(series: list[bytes], fields: list[bytes]) -> list[Label]:
-    """The label of each of these fields: `Labels`, or with `NO_LABEL` where there can be none."""
-    sent = list(zip(series, fields, strict=True))
+def labels_of(sent: Hashable, texts: Callable[[], Texts]) -> list[Label]:
+    """The label of each field: `Labels`, or with `NO_LABEL` where there can be none.
+
+    Args:
+        sent: All that was sent for them.
+        texts: The series and the field key of each, if they have to be read.
+    """
     if (labels := _kept_lists.get(sent)) is not None:
         return labels
-    known = list(map(_kept.get, sent))
+    series, fields = texts()
+    known = list(map(_kept.get, zip(series, fields, strict=True)))
     found = [label for label in known if label is not None]
     if len(found) < len(known):
         found = list(map(_label_if_any, series, fields))
@@ -150,7 +158,7 @@ def _read_series(series: bytes) -> tuple[str, dict[str, str]]:
 
 
 _kept = KeptLabels[tuple[bytes, bytes]]()
-_kept_lists = KeptLists[tuple[bytes, bytes]]()
+_kept_lists = KeptLists()
 
 
 def _tags(series: bytes, start: int) -> dict[str, str]:

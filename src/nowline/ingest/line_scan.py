@@ -227,7 +227,8 @@ def _labels(lines: _Lines, fields: _Fields, room: LabelRoom) -> tuple[list[Label
     at, key = np.divmod(pairs, max(len(key_first), 1))
     of_series, of_key = series_first[at], key_first[key]
     room.take(int(series.length[of_series].sum() + fields.key.length[of_key].sum()))
-    return labels_of(series.texts(of_series), fields.key.texts(of_key)), label
+    texts = series.texts(of_series), fields.key.texts(of_key)
+    return labels_of(tuple(map(tuple, texts)), lambda: texts), label
 
 
 def _numbered(values: Ints, end: int) -> tuple[Ints, Ints]:

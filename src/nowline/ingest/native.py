@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from nowline.ingest.columns import Label, Labels
-from nowline.ingest.line_grammar import NO_LABEL, labels_of
+from nowline.ingest.line_grammar import NO_LABEL, Texts, labels_of
 from nowline.ingest.line_scan import Scan, may_go_on
 from nowline.ingest.rows import LabelRoom
 from nowline.ingest.spans import Mask
@@ -27,7 +27,7 @@ class PlainRows(msgspec.Struct, frozen=True, gc=False):
     """What was found in a body of JSON.
 
     Attributes:
-        kinds: The distinct names, types and tags as they were sent, empty where there are none.
+        sent: The distinct names, types and tags as they were sent, as one.
         index: For each row, its place in the body.
         kind: For each row, the index of its kind.
         time: For each row, epoch milliseconds.
@@ -35,12 +35,17 @@ class PlainRows(msgspec.Struct, frozen=True, gc=False):
         others: Of each line that is to be read alone, its place and text.
     """
 
-    kinds: list[tuple[bytes, bytes, bytes]]
+    sent: bytes
     index: Ints
     kind: Ints
     time: Ints
     value: Floats
     others: list[tuple[int, bytes]]
+
+    def kinds(self) -> list[tuple[bytes, bytes, bytes]]:
+        """The distinct names, types and tags, empty where there are none."""
+        names, types, tags = _native.unpacked(self.sent, 3)
+        return list(zip(names, types, tags, strict=True))
 
 
 _Table = tuple[Ints, Ints, Ints, Floats]
@@ -61,11 +66,11 @@ def scan_lines(piece: bytes, room: LabelRoom, now_ms: int, digits: int) -> Scan 
     Raises:
         NowlineError: As `LabelRoom.take`.
     """
-    lines, size, kinds, others, raw = _native.scan_lines(piece, now_ms, digits, room.left)
+    lines, size, sent, others, raw = _native.scan_lines(piece, now_ms, digits, room.left)
     room.take(size)
     if others and may_go_on(others):
         return None
-    labels = labels_of(*kinds)
+    labels = labels_of(sent, lambda: _texts(sent))
     line, label, time, value = _table(raw)
     if not isinstance(labels, Labels):
         keep = _labelled(line, label, labels)
@@ -89,8 +94,13 @@ def scan_rows(body: bytes, now_ms: int, by_line: bool) -> PlainRows | None:
     found = _native.scan_rows(body, now_ms, by_line)
     if found is None:
         return None
-    _, _, kinds, others, raw = found
-    return PlainRows(list(zip(*kinds, strict=True)), *_table(raw), others)
+    _, _, sent, others, raw = found
+    return PlainRows(sent, *_table(raw), others)
+
+
+def _texts(sent: bytes) -> Texts:
+    series, fields = _native.unpacked(sent, 2)
+    return series, fields
 
 
 def _table(raw: bytearray) -> _Table:

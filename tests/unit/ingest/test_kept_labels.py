@@ -56,35 +56,32 @@ def test_they_take_no_more_than_they_may(make: Callable[[int], Label]) -> None:
     assert kept.get((make(number).name,)) is not None
 
 
-Lists = KeptLists[tuple[str, int]]
-
-
-def put_list(kept: Lists, start: int, labels: Labels) -> None:
+def put_list(kept: KeptLists, start: int, labels: Labels) -> None:
     # It is kept when it comes for the second time.
     for _ in range(2):
-        kept.keep([(label.name, start) for label in labels], labels)
+        kept.keep(tuple((label.name, start) for label in labels), labels)
 
 
 def test_a_list_is_found_again_by_all_that_was_sent_for_it() -> None:
-    kept, labels = Lists(), Labels(map(shortest, range(40)))
+    kept, labels = KeptLists(), Labels(map(shortest, range(40)))
     put_list(kept, 0, labels)
-    sent = [(label.name, 0) for label in labels]
+    sent = tuple((label.name, 0) for label in labels)
     assert kept.get(sent) is labels
     assert kept.get(sent[::-1]) is None
     assert kept.get(sent[:-1]) is None
-    assert kept.get([(label.name, 1) for label in labels]) is None
+    assert kept.get(tuple((label.name, 1) for label in labels)) is None
 
 
 def test_a_list_that_came_once_is_not_kept() -> None:
-    kept, labels = Lists(), Labels(map(shortest, range(40)))
-    sent = [(label.name, 0) for label in labels]
+    kept, labels = KeptLists(), Labels(map(shortest, range(40)))
+    sent = tuple((label.name, 0) for label in labels)
     assert kept.keep(sent, labels) is labels
     assert kept.get(sent) is None
     assert kept.size == 0
 
 
 def test_a_short_list_and_one_with_a_label_that_is_refused_are_not_kept() -> None:
-    kept = Lists()
+    kept = KeptLists()
     put_list(kept, 0, Labels([shortest(1)]))
     put_list(kept, 0, Labels([*map(shortest, range(40)), Label("", None, {})]))
     assert kept.size == 0
@@ -93,7 +90,7 @@ def test_a_short_list_and_one_with_a_label_that_is_refused_are_not_kept() -> Non
 @pytest.mark.parametrize("make", [longest, shortest])
 def test_lists_take_no_more_than_they_may(make: Callable[[int], Label]) -> None:
     most = 4 << 20
-    kept = Lists(most)
+    kept = KeptLists(most)
     tracemalloc.start()
     try:
         for start in range(0, 2 * most // make(0).size, 32):

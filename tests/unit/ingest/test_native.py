@@ -129,6 +129,42 @@ def test_other_arguments_are_refused(arguments: tuple[object, ...]) -> None:
         _native.scan_lines(*arguments)
 
 
+def test_kinds_are_told_as_one() -> None:
+    body = b"m,h=a v=1\nm,h=a bad\nm,h=a w=1,v=2\nm,h=b v=1\n"
+    _, size, packed, _, _ = _native.scan_lines(body, NOW, 6, 1 << 20)
+    series, fields = _native.unpacked(packed, 2)
+    assert (series, fields) == ([b"m,h=a", b"m,h=a", b"m,h=b"], [b"v", b"w", b"v"])
+    assert series[0] is series[1]
+    assert size == sum(map(len, series + fields))
+    assert _native.unpacked(b"", 2) == ([], [])
+
+
+def test_more_text_than_there_may_be_is_not_told() -> None:
+    body = b"m,h=a v=1\nm,h=b v=1\n"
+    assert _native.scan_lines(body, NOW, 6, 12)[1:3] != (12, b"")
+    assert _native.scan_lines(body, NOW, 6, 11)[1:3] == (12, b"")
+
+
+@given(st.binary(max_size=60) | st.lists(st.binary(max_size=5)), st.integers(-1, 4))
+def test_other_bytes_than_a_scanner_gives_are_refused(
+    some: bytes | list[bytes], parts: int
+) -> None:
+    texts = [] if isinstance(some, bytes) else some
+    packed = some if isinstance(some, bytes) else b"".join(_packed(each) for each in some)
+    is_whole = not isinstance(some, bytes) and parts in {1, 2, 3} and len(texts) % parts == 0
+    try:
+        lists = _native.unpacked(packed, parts)
+    except ValueError:
+        assert not is_whole
+        return
+    assert len(lists) == parts
+    assert b"".join(_packed(each) for kind in zip(*lists, strict=True) for each in kind) == packed
+
+
+def _packed(text: bytes) -> bytes:
+    return struct.pack("=I", len(text)) + text
+
+
 BODIES = (
     b"m,h=a v=1,w=2i 1000000\nbad\nm v=0.1234567890123456789e-5\n" * 3,
     b"m v=1" * 5000,
@@ -136,6 +172,7 @@ BODIES = (
 )
 
 
+MANY_KINDS = b"".join(b"m,h=%d v=1\n" % n for n in range(50))
 ROWS = (
     b'{"name":"a","value":1,"tags":{"b":"c"}}\n{"name":"a","value":0.1234567890123456789e-5}',
     b'{"name":"a","value":1}\n{"name":"b","value":x}',
@@ -152,6 +189,10 @@ def test_nothing_is_kept() -> None:
                 _native.scan_rows(body, NOW, True)
                 _native.scan_rows(b"[" + body.replace(b"\n", b",") + b"]", NOW, False)
 
+        for _ in range(times):
+            assert len(_native.unpacked(packed, 2)[0]) == 50
+
+    _, _, packed, _, _ = _native.scan_lines(MANY_KINDS, NOW, 6, 1 << 20)
     scan(100)
     process = psutil.Process()
     before, references = process.memory_info().rss, sys.getrefcount(BODIES[0])

@@ -53,36 +53,111 @@ static PyObject *bytes_of(Text text)
     return PyBytes_FromStringAndSize((const char *)text.at, (Py_ssize_t)text.size);
 }
 
-/* One text of each kind in use; fields of one line share that of their series. */
-static PyObject *list_of_text(const Scan *scan, int number, size_t used)
+/* The kinds in use by their numbers; NULL when there is no memory. */
+static const Kind **kinds_by_number(const Scan *scan, size_t used)
 {
-    PyObject *list = PyList_New((Py_ssize_t)used), *last = NULL;
-    const byte *last_at = NULL;
-    for (size_t at = 0; list != NULL && at < scan->kinds.kinds.count; at++) {
+    const Kind **kinds = malloc((used ? used : 1) * sizeof *kinds);
+    for (size_t at = 0; kinds != NULL && at < scan->kinds.kinds.count; at++) {
         const Kind *kind = kind_at(&scan->kinds, (int64_t)at);
-        if (kind->next == NONE)
-            continue;
-        Text text = text_of(scan, kind, number);
-        if (last != NULL && text.at == last_at)
-            Py_INCREF(last);
-        else
-            last = bytes_of(text);
-        last_at = text.at;
-        if (last == NULL || PyList_SetItem(list, (Py_ssize_t)kind->next, last) < 0)
-            Py_CLEAR(list);
+        if (kind->next != NONE)
+            kinds[kind->next] = kind;
     }
-    return list;
+    return kinds;
 }
 
-static PyObject *tuple_of_texts(const Scan *scan, size_t used)
+/* All texts of the kinds in use, each with its length before it: most bodies have the same ones,
+ * which are told from one look at these bytes. */
+static PyObject *packed_texts(const Scan *scan, Used used)
 {
-    PyObject *tuple = PyTuple_New(texts_of(scan));
-    for (int at = 0; tuple != NULL && at < texts_of(scan); at++) {
-        PyObject *list = list_of_text(scan, at, used);
-        if (list == NULL || PyTuple_SetItem(tuple, at, list) < 0)
-            Py_CLEAR(tuple);
+    int texts = texts_of(scan);
+    const Kind **kinds = kinds_by_number(scan, used.count);
+    PyObject *packed = NULL;
+    if (kinds != NULL && used.size < PTRDIFF_MAX / 2 && used.count < PTRDIFF_MAX / 64) {
+        size_t size = used.size + used.count * (size_t)texts * sizeof(uint32_t);
+        packed = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)size);
     }
-    return tuple;
+    if (packed == NULL) {
+        free(kinds);
+        return PyErr_Occurred() ? NULL : PyErr_NoMemory();
+    }
+    char *to = PyBytes_AsString(packed);
+    for (size_t at = 0; at < used.count; at++) {
+        for (int text = 0; text < texts; text++) {
+            Text each = text_of(scan, kinds[at], text);
+            uint32_t length = (uint32_t)each.size;
+            memcpy(to, &length, sizeof length);
+            to += sizeof length;
+            if (each.size)
+                memcpy(to, each.at, each.size);
+            to += each.size;
+        }
+    }
+    free(kinds);
+    return packed;
+}
+
+/* The next of packed texts; false if there is none. */
+static bool next_text(const byte **at, const byte *end, Text *text)
+{
+    uint32_t length;
+    if ((size_t)(end - *at) < sizeof length)
+        return false;
+    memcpy(&length, *at, sizeof length);
+    *at += sizeof length;
+    if ((size_t)(end - *at) < length)
+        return false;
+    *text = (Text){*at, length};
+    *at += length;
+    return true;
+}
+
+/* Adds a text to a list; one that is the last one of it as well is there once only. */
+static bool append_text(PyObject *list, Text text, PyObject **last)
+{
+    if (*last == NULL || (size_t)PyBytes_Size(*last) != text.size ||
+        memcmp(PyBytes_AsString(*last), text.at, text.size) != 0) {
+        PyObject *made = bytes_of(text);
+        if (made == NULL)
+            return false;
+        *last = made;
+    } else {
+        Py_INCREF(*last);
+    }
+    bool is_added = PyList_Append(list, *last) == 0;
+    Py_DECREF(*last); /* the list has it */
+    return is_added;
+}
+
+/* Puts each text into the list of its part in turn; false, with an error set, if that fails. */
+static bool unpack_texts(const byte *at, const byte *end, PyObject *lists)
+{
+    PyObject *last[MOST_PARTS] = {NULL};
+    Py_ssize_t parts = PyTuple_Size(lists);
+    while (at < end) {
+        for (Py_ssize_t part = 0; part < parts; part++) {
+            Text text;
+            if (!next_text(&at, end, &text)) {
+                PyErr_SetString(PyExc_ValueError, "texts are cut short");
+                return false;
+            }
+            if (!append_text(PyTuple_GetItem(lists, part), text, &last[part]))
+                return false;
+        }
+    }
+    return true;
+}
+
+static PyObject *lists_of_texts(const byte *at, const byte *end, int parts)
+{
+    PyObject *lists = PyTuple_New(parts);
+    for (int part = 0; lists != NULL && part < parts; part++) {
+        PyObject *list = PyList_New(0);
+        if (list == NULL || PyTuple_SetItem(lists, part, list) < 0)
+            Py_CLEAR(lists);
+    }
+    if (lists != NULL && !unpack_texts(at, end, lists))
+        Py_CLEAR(lists);
+    return lists;
 }
 
 static PyObject *list_of_others(const Scan *scan)
@@ -145,7 +220,7 @@ static PyObject *found(Scan *scan, size_t most)
         "LnNNN",
         (long long)scan->line,
         (Py_ssize_t)used.size,
-        used.size > most ? PyTuple_New(0) : tuple_of_texts(scan, used.count),
+        used.size > most ? PyBytes_FromStringAndSize(NULL, 0) : packed_texts(scan, used),
         list_of_others(scan),
         columns_of(scan)
     );
