@@ -119,17 +119,28 @@ def _binned(series: Ints, bucket: Ints, code: Ints, count: Ints | None) -> Colum
     """Bins of rows that are ordered by series and bucket, but not by bin."""
     starts = _changes(series, bucket)
     cell = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(series))))
-    least = int(code.min())
-    # Cells and codes are both small numbers, so that one sort of one column orders both.
-    reach = int(code.max()) - least + 1
-    found, counted = _counted(cell * reach + (code - least), len(starts) * reach, count)
-    of = found // reach
+    # Codes are of a few hundred kinds, and lie far apart where there are zeros among the values.
+    codes, kind = _distinct(code)
+    found, counted = _counted(cell * len(codes) + kind, len(starts) * len(codes), count)
+    of = found // len(codes)
     return {
         "series": series[starts[of]],
         "time": bucket[starts[of]],
-        "bin": found - of * reach + least,
+        "bin": codes[found - of * len(codes)],
         "count": counted,
     }
+
+
+def _distinct(code: Ints) -> tuple[Ints, Ints]:
+    """The distinct codes, ascending, and which of them each one is."""
+    least, greatest = int(code.min()), int(code.max())
+    if greatest - least >= len(code):
+        return np.unique(code, return_inverse=True)
+    place = code - least
+    seen = np.zeros(greatest - least + 1, bool)
+    seen[place] = True
+    number = np.cumsum(seen) - 1
+    return np.flatnonzero(seen) + least, number[place]
 
 
 def _counted(places: Ints, end: int, count: Ints | None) -> tuple[Ints, Ints]:

@@ -9,6 +9,7 @@ from itertools import groupby, pairwise
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -123,6 +124,19 @@ def test_merged_parts_are_the_roll_up_of_all_rows(
     assert_partials(merged, rows, width)
     binned = rolling.merged_bins([rolling.bins(part, width) for part in parts])
     assert tuples(binned, "series", "time", "bin", "count") == expected_bins(rows, width)
+
+
+@pytest.mark.parametrize("hosts", [3, 3_000])
+@pytest.mark.parametrize("size", [1.0, 1e9])
+def test_many_rows_have_the_bins_that_each_of_them_has(hosts: int, size: float) -> None:
+    # Of few series most places of a table are taken; of many, next to none.
+    values = [0.0, 1.5, -2.0, size]
+    rows = [Row(n % hosts, n, values[n % 4] * (1 + n % 7)) for n in range(90_000)]
+    width = 60_000 if hosts < 10 else 30
+    found = rolling.bins(ordered(rows), width)
+    assert tuples(found, "series", "time", "bin", "count") == expected_bins(rows, width)
+    coarser = rolling.coarser_bins(found, 600_000)
+    assert tuples(coarser, "series", "time", "bin", "count") == expected_bins(rows, 600_000)
 
 
 def split(rows: list[Row], data: st.DataObject) -> list[list[Row]]:
