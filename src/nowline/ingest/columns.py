@@ -93,6 +93,18 @@ class Labels(list[Label]):
         """The keys of the series."""
         return list(self.series)
 
+    def typed(self, types: dict[str, MetricType]) -> list[MetricType]:
+        """The type of each series, given those of the metrics, which hardly ever change."""
+        known, typed = self._typed
+        if known != types:
+            typed = [types[name] for name in self.series.values()]
+            self._typed = types, typed
+        return typed
+
+    @cached_property
+    def _typed(self) -> tuple[dict[str, MetricType], list[MetricType]]:
+        return {}, []
+
     @cached_property
     def numbers(self) -> NDArray[np.uint32]:
         """For each label, the index of its series' key."""

@@ -143,7 +143,7 @@ def _label_if_any(series: bytes, field: bytes) -> Label:
 def _label(series: bytes, field: bytes) -> Label:
     name, tags = _read_series(series)
     if field != _VALUE:
-        name += "." + _text("fields", _ESCAPED_IN_PART.sub(rb"\1", field))
+        name += "." + _text("fields", _plain(_ESCAPED_IN_PART, field))
     return Label(name, None, tags)
 
 
@@ -153,7 +153,7 @@ def _read_series(series: bytes) -> tuple[str, dict[str, str]]:
     found = _SERIES.fullmatch(series)
     if found is None:
         raise LineError("tags: each must be key=value, neither of them empty")
-    name = _text("measurement", _ESCAPED_IN_NAME.sub(rb"\1", found[1]))
+    name = _text("measurement", _plain(_ESCAPED_IN_NAME, found[1]))
     return name, _tags(series, found.end(1))
 
 
@@ -164,7 +164,7 @@ _kept_lists = KeptLists()
 def _tags(series: bytes, start: int) -> dict[str, str]:
     tags: dict[str, str] = {}
     for pair in _TAG.finditer(series, start):
-        key, value = (_text("tags", _ESCAPED_IN_PART.sub(rb"\1", part)) for part in pair.groups())
+        key, value = (_text("tags", _plain(_ESCAPED_IN_PART, part)) for part in pair.groups())
         if key in tags:
             raise LineError(f"tags.{key}: is there twice")
         tags[key] = value
@@ -214,6 +214,10 @@ def _time(text: bytes) -> int | None:
     if not _TIME.fullmatch(text):
         raise LineError(f"time: `{_shown(text)}` is no whole number of up to 19 digits")
     return int(text)
+
+
+def _plain(escaped: re.Pattern[bytes], text: bytes) -> bytes:
+    return escaped.sub(rb"\1", text) if b"\\" in text else text
 
 
 def _text(what: str, raw: bytes) -> str:

@@ -181,13 +181,12 @@ class Ingest:
 
     def _batch(self, columns: Columns, now: int) -> Batch:
         places, labels = columns.in_use()
-        names = labels.series.values()
         kinds = {name: self._catalogue.type_for(name, None) for name, _ in labels.asked}
         series = np.zeros(len(columns.labels), np.uint32)
         series[places] = labels.numbers
         return Batch(
             labels.keys,
-            [kinds[name] for name in names],
+            labels.typed(kinds),
             series[columns.label],
             columns.time,
             columns.value,

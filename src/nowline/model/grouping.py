@@ -99,6 +99,8 @@ class Shape(NamedTuple):
 
     def is_in_place(self, rows: Partials) -> bool:
         """Whether they are in order, and each is alone in its place."""
+        if len(rows) > self.places:
+            return False
         place = self.place(rows.key, rows.bucket)
         return bool((place[1:] > place[:-1]).all())
 

@@ -37,11 +37,14 @@ def since(rows: Rows, first: int, most: int | None = None) -> Rows:
 
 
 def concatenate(*parts: Rows) -> Rows:
-    """The rows of all parts, one after the other."""
+    """The rows of all parts, one after the other; those of a part alone are not copied."""
+    filled = [part for part in parts if len(part.time)]
+    if len(filled) <= 1:
+        return filled[0] if filled else empty()
     return Rows(
-        np.concatenate([part.series for part in parts]),
-        np.concatenate([part.time for part in parts]),
-        np.concatenate([part.value for part in parts]),
+        np.concatenate([part.series for part in filled]),
+        np.concatenate([part.time for part in filled]),
+        np.concatenate([part.value for part in filled]),
     )
 
 
