@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 import uvloop
 
 from bench.connection import Connection, Repeater, lines_of, post
-from bench.dataset import Chunk
+from bench.dataset import MOST_SERIES, Chunk
 from bench.report import Row, percentiles, report
 from bench.writing import (
     CONNECTIONS,
@@ -38,7 +38,7 @@ _QUICK_POINTS = 1_000_000
 # So many points in batches to one that is sent alone.
 _SINGLE_SHARE = 80
 # A multiple of the connections, so that the points of a series come over the same one.
-_SINGLE_SERIES = 62 * SINGLE_CONNECTIONS
+_SINGLE_SERIES = MOST_SERIES // SINGLE_CONNECTIONS * SINGLE_CONNECTIONS
 _POLL_S = 0.02
 _PATIENCE_S = 120
 # Longer than any contender keeps what it has acknowledged from its disk.
