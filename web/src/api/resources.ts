@@ -148,3 +148,14 @@ export async function recentEvents(api: Api): Promise<ActivityEvent[]> {
 export function listEvents(api: Api, params: URLSearchParams): Promise<ActivityPage> {
   return api.get<ActivityPage>(`/api/v1/activity?${params.toString()}`);
 }
+
+/** The newest events before `end`, epoch ms: of one type, or of all for null; newest first. */
+export async function eventsBefore(
+  api: Api,
+  end: number,
+  type: string | null,
+): Promise<ActivityEvent[]> {
+  const params = new URLSearchParams({ end: String(end) });
+  if (type !== null) params.set('event_type', type);
+  return (await listEvents(api, params)).events;
+}

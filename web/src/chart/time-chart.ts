@@ -9,6 +9,7 @@ import type { Zone } from '../series/zone';
 import { barPaths } from './bars';
 import { translucent, type Colours } from './colours';
 import { nearestRow, nearestValue } from './nearest';
+import { drawThresholds } from './threshold-lines';
 import { timeLabel, timeTicks } from './time-axis';
 
 export type Mark = 'line' | 'area' | 'bar';
@@ -55,8 +56,6 @@ const EARLIER_ALPHA = 0.65;
 const EARLIER_DASH = [4, 4];
 /** Layers of a stack are told apart by their colour, not by a line alone. */
 const LAYER_ALPHA = 0.55;
-/** Room that a threshold's label needs above its line. */
-const LABEL_PX = 16;
 const LINE_PX = 1.5;
 /** Where points stand this close, a wider line is a blur, and takes many times as long to draw. */
 const DENSE_LINE_PX = 1;
@@ -360,23 +359,8 @@ export class TimeChart {
     };
   }
 
-  #drawThresholds = ({ ctx, bbox, valToPos }: uPlot): void => {
-    for (const { at, label, tone } of this.#thresholds) {
-      const y = Math.round(valToPos(at, 'y', true)) + 0.5;
-      ctx.save();
-      ctx.strokeStyle = ctx.fillStyle = this.#options.colours.tones[tone];
-      ctx.setLineDash([4 * devicePixelRatio, 4 * devicePixelRatio]);
-      ctx.beginPath();
-      ctx.moveTo(bbox.left, y);
-      ctx.lineTo(bbox.left + bbox.width, y);
-      ctx.stroke();
-      ctx.textAlign = 'right';
-      const isAtTop = y - bbox.top < LABEL_PX * devicePixelRatio;
-      ctx.textBaseline = isAtTop ? 'top' : 'bottom';
-      ctx.font = `${String(12 * devicePixelRatio)}px system-ui, sans-serif`;
-      ctx.fillText(label, bbox.left + bbox.width - 4, isAtTop ? y + 4 : y - 2);
-      ctx.restore();
-    }
+  #drawThresholds = (plot: uPlot): void => {
+    drawThresholds(plot, this.#thresholds, this.#options.colours);
   };
 
   #drawGlow = (plot: uPlot): void => {
