@@ -113,6 +113,14 @@ def test_what_is_starred_stands_first_in_the_list(
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
+def test_a_wall_without_stars_says_how_it_gets_something(page: Page, server: Server) -> None:
+    login = {"email": ADMIN_EMAIL, "password": ADMIN_PASSWORD}
+    assert page.context.request.post(f"{server.url}/api/auth/login", data=login).ok
+    page.goto(f"{server.url}/d/host?wall&rotate=60&boards=starred")
+    expect(page.get_by_role("alert")).to_contain_text("Nothing has a star yet.")
+    assert violations(page) == []
+
+
 def test_a_star_that_is_refused_is_taken_back(
     page: Page, server: Server, alice: httpx.Client
 ) -> None:

@@ -12,6 +12,7 @@ const AHEAD_MS = 6000;
 /** What cannot be loaded now may be there at its next turn. */
 const AGAIN_MS = 5000;
 const LOOK_MS = 60_000;
+const NO_STARS = 'Nothing has a star yet. What gets one hangs here within a minute.';
 
 /** Shows dashboards one after the other; each is there before the one before it goes. */
 export class Rotation {
@@ -88,7 +89,8 @@ export class Rotation {
     const ids = this.#ids();
     const id = ids[this.#at % Math.max(1, ids.length)];
     try {
-      if (id === undefined) throw new Error('There is nothing to show.');
+      // Only what is starred can be nothing at all.
+      if (id === undefined) throw new Error(NO_STARS);
       const board = await this.#load(id);
       this.problem = '';
       return board;

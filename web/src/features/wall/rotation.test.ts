@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { Rotation, type Board } from './rotation.svelte';
 
+const NO_STARS = 'Nothing has a star yet. What gets one hangs here within a minute.';
 const board = (id: string): Board => ({ id, name: id.toUpperCase(), widgets: [] });
 const later = (seconds: number): Promise<unknown> => vi.advanceTimersByTimeAsync(seconds * 1000);
 
@@ -55,7 +56,7 @@ describe('Rotation', () => {
     );
     const stop = rotation.start();
     await later(0);
-    expect([rotation.shown, rotation.problem]).toEqual([null, 'There is nothing to show.']);
+    expect([rotation.shown, rotation.problem]).toEqual([null, NO_STARS]);
     ids = ['a'];
     await later(5);
     expect([rotation.shown?.id, rotation.problem]).toEqual(['a', '']);
@@ -67,7 +68,7 @@ describe('Rotation', () => {
     expect(rotation.shown?.id).toBe('a');
     ids = [];
     await later(70);
-    expect([rotation.shown?.id, rotation.problem]).toEqual(['a', 'There is nothing to show.']);
+    expect([rotation.shown?.id, rotation.problem]).toEqual(['a', NO_STARS]);
     stop();
   });
 
