@@ -48,7 +48,7 @@ describe('changes in turns', () => {
   it('makes as many in a frame as it has time for, in their order', () => {
     const screen = new Screen();
     const waiting = turns(screen);
-    for (const name of ['a', 'b', 'c', 'd', 'e']) waiting.soon(screen.change(name, 5));
+    for (const name of ['a', 'b', 'c', 'd', 'e']) waiting.soon(screen.change(name, 3));
     expect(screen.frame()).toEqual(['a', 'b']);
     expect(screen.frame()).toEqual(['c', 'd']);
     expect(screen.frame()).toEqual(['e']);

@@ -18,8 +18,8 @@ const BROWSER: Frames = {
   request: (step) => requestAnimationFrame(step),
 };
 
-/** Half of a frame of 60 a second; the rest is for painting it. */
-const BUDGET_MS = 8;
+/** A quarter of a frame of 60 a second: the last change may take longer, and all is to be painted. */
+const BUDGET_MS = 4;
 
 /**
  * Makes the changes that one message brings to many widgets in turns, as many in each animation
