@@ -42,7 +42,7 @@ afterEach(() => {
 
 describe('what is asked ahead of need', () => {
   it('answers the next request for it, and no other', async () => {
-    requests.askAhead('/a');
+    await requests.askAhead('/a');
     expect(await requests.get('/b')).toEqual({ request: 2 });
     expect(await requests.get('/a')).toEqual({ request: 1 });
     expect(await requests.get('/a')).toEqual({ request: 3 });

@@ -45,6 +45,13 @@ export async function reach(path: string, init: RequestInit): Promise<Response> 
   }
 }
 
+/** The same answer with its text at hand: to read it takes no further turn of the event loop. */
+async function complete(response: Response): Promise<Response> {
+  if (!response.ok) return response;
+  const { status, headers } = response;
+  return new Response(await response.text(), { status, headers });
+}
+
 /** What was asked ahead of need is answered with for so long. */
 const AHEAD_MS = 10_000;
 
@@ -90,12 +97,16 @@ export abstract class Requests {
     return ticket;
   }
 
-  /** Asks for what will be wanted soon: the next `get` of the same path is answered with it. */
-  askAhead(path: string): void {
-    const answer = this.#send(path, {});
-    // Who takes it is told what went wrong.
-    answer.catch(() => undefined);
+  /**
+   * Asks for what will be wanted soon: the next `get` of the same path is answered with it.
+   * Resolves once all of the answer is there, or none will come.
+   */
+  askAhead(path: string): Promise<void> {
+    const answer = this.#send(path, {}).then(complete);
     this.#ahead.set(path, { asked: Date.now(), token: this.held, answer });
+    const nothing = (): undefined => undefined;
+    // Who takes it is told what went wrong.
+    return answer.then(nothing, nothing);
   }
 
   get<T>(path: string, signal?: AbortSignal): Promise<T> {

@@ -2,7 +2,7 @@ import { Api } from '../api/client';
 import { dashboardPath } from '../api/dashboards';
 import { ME, templatePath } from '../api/resources';
 import { transportOf } from '../live/ladder';
-import { connectAhead } from '../live/shared-worker';
+import { connectAhead, sharedWorker } from '../live/shared-worker';
 import { isStored, placeOf } from './shell/place';
 
 /** Who is told of what becomes of a session. */
@@ -11,7 +11,11 @@ interface Owner {
   renewed(): void;
 }
 
+/** What is there without a wait is shown in one go; for slower answers the page is there first. */
+const PATIENCE_MS = 100;
+
 const nothing = (): undefined => undefined;
+const pause = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms));
 
 function dashboardAt(path: string): string | null {
   const place = placeOf(path);
@@ -28,26 +32,31 @@ export class Opening {
   );
   /** Whether somebody is signed in; null where nobody has to be. */
   readonly signedIn: Promise<boolean> | null;
-  /** All has been asked that can be. */
+  /** All has been asked that can be, and what will be shown is there or takes its time. */
   readonly begun: Promise<void>;
+  #dashboard: Promise<void> | null = null;
 
   constructor({ pathname, search }: { pathname: string; search: string }) {
     const { kind } = placeOf(pathname);
     // Who holds a link is nobody in particular.
     const isOpen = kind === 'shared' || kind === 'embedded' || kind === 'setup';
     this.signedIn = isOpen ? null : this.#begin(pathname, new URLSearchParams(search));
-    this.begun = Promise.resolve(this.signedIn).then(nothing, nothing);
+    this.begun = Promise.resolve(this.signedIn)
+      .then(() => Promise.race([this.#dashboard, pause(PATIENCE_MS)]))
+      .then(nothing, nothing);
   }
 
   async #begin(path: string, params: URLSearchParams): Promise<boolean> {
     const { api } = this;
-    if (!(await api.refresh())) return false;
+    const refreshed = api.refresh();
+    // It starts beside the main thread, and is there by the time that it is known who asks.
+    const worker = sharedWorker(transportOf(params.get('transport')));
+    if (!(await refreshed)) return false;
     const dashboard = dashboardAt(path);
-    if (dashboard !== null) api.askAhead(dashboard);
-    api.askAhead(ME);
-    if (api.user !== null && api.token !== null) {
-      connectAhead(api.user, api.token, transportOf(params.get('transport')));
-    }
+    if (dashboard !== null) this.#dashboard = api.askAhead(dashboard);
+    void api.askAhead(ME);
+    const { user, token } = api;
+    if (worker && user !== null && token !== null) connectAhead(worker, user, token);
     return true;
   }
 }

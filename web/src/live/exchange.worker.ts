@@ -12,18 +12,42 @@ declare const self: {
 
 // The name ends in the transport that the address of the page forces, if it does.
 const forced = transportOf(self.name.split(' ').at(-1) ?? null);
-const requests = new SharedRequests((stale) => {
-  exchange.newest?.tell({ say: 'renew', stale });
-});
-const exchange = new Exchange(requests, forced);
 
-function serve(port: MessagePort): void {
-  const member: Member = exchange.join((message) => {
-    port.postMessage(message);
+/** What the tabs of one user share; two users never meet. */
+interface Meeting {
+  requests: SharedRequests;
+  exchange: Exchange;
+}
+
+const meetings = new Map<string, Meeting>();
+
+function meetingOf(user: string): Meeting {
+  const known = meetings.get(user);
+  if (known) return known;
+  const requests = new SharedRequests((stale) => {
+    exchange.newest?.tell({ say: 'renew', stale });
   });
+  const exchange = new Exchange(requests, forced);
+  const meeting = { requests, exchange };
+  meetings.set(user, meeting);
+  return meeting;
+}
+
+/** Takes a tab in once it has said whose it is. */
+function serve(port: MessagePort): void {
+  let joined: { meeting: Meeting; member: Member } | null = null;
   port.onmessage = ({ data }: MessageEvent<Said>) => {
-    if (data.do === 'token') requests.accept(data.token);
-    exchange.hear(member, data);
+    if (data.do === 'join') {
+      const meeting = meetingOf(data.user);
+      const tell: Member['tell'] = (message) => {
+        port.postMessage(message);
+      };
+      joined = { meeting, member: meeting.exchange.join(tell) };
+    }
+    if (joined === null) return;
+    const { meeting, member } = joined;
+    if (data.do === 'token') meeting.requests.accept(data.token);
+    meeting.exchange.hear(member, data);
     if (data.do === 'bye') port.close();
   };
 }
@@ -33,5 +57,5 @@ self.onconnect = ({ ports: [port] }) => {
 };
 
 setInterval(() => {
-  exchange.sweep();
+  for (const { exchange } of meetings.values()) exchange.sweep();
 }, SWEEP_MS);

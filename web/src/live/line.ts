@@ -30,7 +30,9 @@ export const AT_FIRST: Status = {
 
 /** What a tab says to whoever keeps the connection for it. */
 export type Said =
-  /** The access token; the first message, and again whenever there is another one. */
+  /** Whose tab it is: the first message to a worker. */
+  | { do: 'join'; user: string }
+  /** The access token; before anything that takes one, and again whenever there is another. */
   | { do: 'token'; token: string | null }
   /** Something will be watched soon. */
   | { do: 'open' }

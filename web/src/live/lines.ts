@@ -30,6 +30,7 @@ export function openLine(
   listening: Listening,
 ): Line {
   const { user } = api;
-  const worker = shared && user !== null ? sharedWorker(user, forced) : null;
-  return worker ? new SharedLine(worker, listening) : ownLine(api, forced, listening);
+  const worker = shared && user !== null ? sharedWorker(forced) : null;
+  if (worker === null || user === null) return ownLine(api, forced, listening);
+  return new SharedLine(worker, user, listening);
 }

@@ -28,7 +28,7 @@ export class SharedLine implements Line {
   #worked = false;
   #over = false;
 
-  constructor(worker: Shared, listening: Listening) {
+  constructor(worker: Shared, user: string, listening: Listening) {
     this.#worker = worker;
     this.#listening = listening;
     worker.port.onmessage = ({ data }: MessageEvent<Told>) => {
@@ -43,6 +43,7 @@ export class SharedLine implements Line {
     this.#pulse = setInterval(() => {
       this.#beat();
     }, BEAT_MS);
+    this.say({ do: 'join', user });
   }
 
   say(message: Said): void {

@@ -177,7 +177,7 @@ describe('a stream shared by tabs', () => {
     await api.login('a', 'b');
     await after(10);
     tell({ n: 2 });
-    expect([...browser.workers.keys()]).toEqual(['nowline alice any', 'nowline bob any']);
+    expect([...browser.workers.keys()]).toEqual(['nowline any']);
     expect(streams()).toHaveLength(1);
     expect(told).toEqual(['live', { n: 1 }, 'lost', 'live', { n: 2 }]);
   });
