@@ -16,7 +16,7 @@ SCRIPTS = {
     "store": "rows and roll-ups into the store while it compacts",
     "query": "a dashboard's questions over weeks and a year of data",
     "client": "nanoseconds that a call of the client library takes",
-    "web": "the page in Chromium: first visit, drawing, a minute of updates, Lighthouse",
+    "web": "the page in Chromium: first visit, drawing, zooming, updates, Lighthouse; Netdata's",
 }
 
 _WITH_PEERS = ("query", "fanout")

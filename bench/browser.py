@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from playwright.sync_api import Browser, BrowserContext, CDPSession, Page, sync_playwright
 
 from bench.product import ADMIN, Product
+from bench.report import Row
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
 _LONG_TASKS = """
@@ -74,6 +75,15 @@ class Busy:
     long_tasks: int
     longest_ms: int
     heap_mb: float
+
+    def row(self) -> Row:
+        """It as part of a report."""
+        return {
+            "main_thread_%": self.main_thread_percent,
+            "long_tasks": self.long_tasks,
+            "longest_ms": self.longest_ms,
+            "heap_mb": self.heap_mb,
+        }
 
 
 def watch_long_tasks(page: Page) -> None:

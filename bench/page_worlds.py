@@ -34,9 +34,18 @@ def numbers(count: int) -> list[Widget]:
     ]
 
 
-def one_chart(metric: str, interval: str, last: str) -> list[Widget]:
-    """One large chart."""
-    config = {"query": _query(metric, interval, last)}
+def chart_of_members(metric: str, last: str) -> list[Widget]:
+    """One large chart of each member's points, over a span of time of its own."""
+    return _large(metric, _query(metric, "1s", last))
+
+
+def chart_of_all(metric: str) -> list[Widget]:
+    """One large chart of a single line, over what the page looks at."""
+    return _large(metric, {"metric_name": metric, "aggregation": "avg", "interval": "1s"})
+
+
+def _large(metric: str, query: dict[str, object]) -> list[Widget]:
+    config = {"query": query}
     return [{"id": "w0", "type": "chart", "title": metric, "config": config, "position": _FULL}]
 
 
@@ -54,16 +63,16 @@ def make_dashboard(server: Product, name: str, widgets: Sequence[Widget]) -> str
     return identifier
 
 
-def write_history(server: Product, metric: str, seconds: int) -> None:
-    """A point a second of each of two members, up to now."""
+def write_history(server: Product, metric: str, seconds: int, members: int) -> None:
+    """A point a second of each of so many members, up to now."""
     now = time.time_ns() // 1_000_000_000
     with httpx.Client(base_url=server.url, headers=_SENDER) as client:
         for first in range(now - seconds, now, _SECONDS):
             every = range(first, min(first + _SECONDS, now))
             lines = (
-                f"{metric},member={n} value={_wave(at + n):.3f} {at}"
+                f"{metric},member={n} value={_wave(at + 9 * n):.3f} {at}"
                 for at in every
-                for n in (0, 9)
+                for n in range(members)
             )
             _write(client, "\n".join(lines))
 

@@ -1,4 +1,4 @@
-"""What the page costs a browser: first visit, drawing, a minute of updates, Lighthouse."""
+"""What the page costs a browser: first visit, drawing, zooming, a minute of updates, Lighthouse."""
 
 from __future__ import annotations
 
@@ -8,16 +8,15 @@ from collections.abc import Callable, Iterator
 
 from playwright.sync_api import Browser, Page
 
-from bench import lighthouse
+from bench import lighthouse, netdata
 from bench.browser import Busy, busy, chromium, signed_in, throttle, watch_long_tasks
-from bench.page_worlds import charts, make_dashboard, moving, numbers, one_chart, write_history
+from bench.drawing import POINTS, RAW_POINTS, drawing, zooming
+from bench.page_worlds import charts, make_dashboard, moving, numbers
 from bench.product import Product, product
 from bench.report import Row, report
 
 _THROTTLE = 4
 _HUNDRED = 100
-_POINTS = 1_000
-_HISTORY_S = 1_000
 # Runs before the page's own scripts; times count from the start of the navigation.
 _WATCH = """
 const found = () => [...document.querySelectorAll('[data-testid=widget]')]
@@ -28,28 +27,6 @@ const look = () => {
 };
 look();
 """
-# Without the worker that tabs share, answers come to the page's own socket, and can be timed.
-# Drawn is when the frame after the one with the points begins.
-_WATCH_DRAWING = """
-delete window.SharedWorker;
-const NativeSocket = window.WebSocket;
-let came = 0;
-window.WebSocket = class extends NativeSocket {
-    constructor(...given) {
-        super(...given);
-        this.addEventListener('message', (message) => {
-            if (!came && message.data.length > 10_000) came = performance.now();
-        });
-    }
-};
-const drawn = () => [...document.querySelectorAll('[data-testid=widget]')]
-    .some((widget) => Number(widget.dataset.points) >= POINTS);
-const look = () => {
-    requestAnimationFrame(came && drawn() ? noteTime : look);
-};
-const noteTime = () => { window.drawnMs = performance.now() - came; };
-look();
-"""
 
 
 def main() -> None:
@@ -58,12 +35,25 @@ def main() -> None:
     runs, seconds = (2, 5) if asked.quick else (5, asked.seconds)
     rows: list[Row] = []
     with product(host_metrics=True) as server:
-        rows += [{"what": f"Lighthouse, {form}", **_lighthouse(server, form)} for form in _FORMS]
+        for form in _FORMS:
+            told = _lighthouse(server, form, 1 if asked.quick else 3)
+            rows.append({"what": f"Lighthouse, {form}", **told})
         with chromium() as browser:
             rows.append({"what": "first visit", **first_visit(browser, server, runs)})
-            rows.append({"what": f"{_POINTS:,} points", **drawing(browser, server, runs)})
+            rows.append({"what": f"{POINTS:,} points", **drawing(browser, server, runs)})
+            what = f"{RAW_POINTS:,} raw points, zoomed"
+            rows.append({"what": what, **zooming(browser, server, runs)})
             rows += [{"what": what, **told} for what, told in updates(browser, server, seconds)]
+    rows += _beside(runs, seconds)
     report("web", rows)
+
+
+def _beside(runs: int, seconds: int) -> list[Row]:
+    """Netdata's page, where Debian's package is installed."""
+    if not netdata.installed():
+        return []
+    with chromium() as browser:
+        return [{"what": "Netdata", **netdata.measured(browser, runs, _THROTTLE, seconds)}]
 
 
 _FORMS = ("desktop", "mobile")
@@ -76,9 +66,9 @@ def _asked() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _lighthouse(server: Product, form: str) -> Row:
+def _lighthouse(server: Product, form: str, runs: int) -> Row:
     lighthouse.install()
-    return lighthouse.scores(server, "/", form=form)
+    return lighthouse.scores(server, "/", form=form, runs=runs)
 
 
 def first_visit(browser: Browser, server: Product, runs: int) -> Row:
@@ -92,24 +82,17 @@ def first_visit(browser: Browser, server: Product, runs: int) -> Row:
     return {**times, **loaded_kb(browser, server)}
 
 
-def drawing(browser: Browser, server: Product, runs: int) -> Row:
-    """From an answer's arrival in the page to the frame after the one that shows it."""
-    write_history(server, "web.drawn", _HISTORY_S)
-    told = make_dashboard(server, "Drawing", one_chart("web.drawn", "1s", "15m"))
-    taken = [_timed(browser, server, _drawn(f"{server.url}/d/{told}")) for _ in range(runs)]
-    return {"drawn_ms": round(statistics.median(taken)), "slowest_ms": round(max(taken))}
-
-
 def updates(browser: Browser, server: Product, seconds: int) -> Iterator[tuple[str, Row]]:
     """What the main thread does while each widget gets a point a second."""
     worlds = {
         "20 charts of 5 series": charts(),
         f"{_HUNDRED} numbers": numbers(_HUNDRED),
     }
+    yield "the host's dashboard", watched(browser, server, "/", seconds).row()
     with moving(server, _HUNDRED):
         for what, widgets in worlds.items():
             path = f"/d/{make_dashboard(server, what, widgets)}"
-            yield f"{what}, a point a second", _row(watched(browser, server, path, seconds))
+            yield f"{what}, a point a second", watched(browser, server, path, seconds).row()
 
 
 def watched(browser: Browser, server: Product, path: str, seconds: int) -> Busy:
@@ -128,15 +111,6 @@ def watched(browser: Browser, server: Product, path: str, seconds: int) -> Busy:
 _FIRST_POINTS = "() => Number(document.querySelector('[data-testid=widget]')?.dataset.points) > 0"
 
 
-def _row(told: Busy) -> Row:
-    return {
-        "main_thread_%": told.main_thread_percent,
-        "long_tasks": told.long_tasks,
-        "longest_ms": told.longest_ms,
-        "heap_mb": told.heap_mb,
-    }
-
-
 def _timed(browser: Browser, server: Product, look: Callable[[Page], float]) -> float:
     context = signed_in(browser, server)
     milliseconds = look(context.new_page())
@@ -152,16 +126,6 @@ def _opened(url: str, slower: int) -> Callable[[Page], float]:
         with page.expect_console_message(lambda told: told.text.startswith("first data")) as told:
             page.goto(url, wait_until="commit")
         return float(told.value.text.rpartition(" ")[2])
-
-    return look
-
-
-def _drawn(url: str) -> Callable[[Page], float]:
-    def look(page: Page) -> float:
-        page.add_init_script(_WATCH_DRAWING.replace("POINTS", str(_POINTS)))
-        page.goto(url)
-        page.wait_for_function("() => window.drawnMs > 0")
-        return float(page.evaluate("window.drawnMs"))
 
     return look
 
