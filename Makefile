@@ -2,7 +2,8 @@
 # Settings of pip, npm and uv (PIP_*, NPM_CONFIG_*, UV_*) are taken from the environment as they are.
 
 PYTHON ?= $(shell .ci/find-python)
-WORKERS ?= $(shell getconf _NPROCESSORS_ONLN)
+# Tests wait for servers and browsers a good part of their time.
+WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) * 3 / 2)))
 
 BIN := .venv/bin
 WEB := web
@@ -67,7 +68,7 @@ demo: setup
 test: setup $(PEERS_STAMP)
 	tests/install-system-packages
 	npm --prefix $(WEB) test
-	$(BIN)/pytest -n $(WORKERS)
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal
 
 check: setup $(PEERS_STAMP)
 	$(BIN)/ruff format --check .

@@ -46,6 +46,7 @@ class Renderer:
         self._turn = asyncio.Lock()
         self._process: Process | None = None
         self._end: asyncio.TimerHandle | None = None
+        self._ending: set[asyncio.Task[None]] = set()
 
     @property
     def pid(self) -> int | None:
@@ -73,6 +74,7 @@ class Renderer:
         async with self._turn:
             self._stay()
             await self._kill()
+            await asyncio.gather(*self._ending)
 
     async def _asked(self, message: bytes) -> Reply:
         try:
@@ -125,11 +127,8 @@ class Renderer:
 
     async def _kill(self) -> None:
         process, self._process = self._process, None
-        if process is None:
-            return
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
+        if process is not None:
+            await _ended(process)
 
     def _stay(self) -> None:
         if self._end is not None:
@@ -140,10 +139,19 @@ class Renderer:
         self._end = asyncio.get_running_loop().call_later(self._idle_s, self._leave)
 
     def _leave(self) -> None:
-        """Close the input of a process that nobody needs: it ends by itself."""
+        """End a process that nobody needs."""
         process, self._process = self._process, None
-        if process is not None and process.stdin is not None:
-            process.stdin.close()
+        if process is not None:
+            task = asyncio.create_task(_ended(process))
+            self._ending.add(task)
+            task.add_done_callback(self._ending.discard)
+
+
+async def _ended(process: Process) -> None:
+    """Kill a process and wait until nothing of it is left, its pipes neither."""
+    with contextlib.suppress(ProcessLookupError):
+        process.kill()
+    await process.communicate()
 
 
 def _environment(outer: Mapping[str, str], folder: Path) -> dict[str, str]:

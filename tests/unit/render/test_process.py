@@ -94,6 +94,7 @@ async def test_a_process_that_nobody_needs_ends(tmp_path: Path) -> None:
     await ended(pid)
     after = renderer.pid
     assert after is None
+    await renderer.close()
 
 
 def test_the_process_knows_no_secrets(tmp_path: Path) -> None:
