@@ -58,6 +58,10 @@ class History(Protocol):
         """Batches after `position`; None if that is forgotten in part."""
         ...
 
+    def changes_after(self, offset: int) -> Sequence[Changed]:
+        """Batches after this offset of the log, oldest first."""
+        ...
+
 
 class Stored(Protocol):
     """How far the store has read the log."""
@@ -176,6 +180,7 @@ class MetricWatch:
         """All points of the range as of now."""
         position = self._history.position
         newest = self._newest_received()
+        self._wait_for_store()
         points = (await self._engine.run(self._view().plan)).points
         self._remember_open(points)
         return News(points.to_json(), position, newest)
@@ -209,6 +214,14 @@ class MetricWatch:
             for point in _points.decode(part)
         }
         return msgspec.json.encode([points[key] for key in sorted(points)])
+
+    def _wait_for_store(self) -> None:
+        """Remember the late rows that the store does not have yet: a picture is without them."""
+        view, known = self._view(), {change.position for change in self._unstored}
+        for change in self._history.changes_after(self._stored.offset):
+            cells = None if change.position in known else view.cells(change)
+            if cells is not None and not self._is_ready(cells, change):
+                self._unstored.append(change)
 
     def _is_ready(self, cells: _Cells, change: Changed) -> bool:
         return cells.oldest >= self._history.start or change.offset <= self._stored.offset

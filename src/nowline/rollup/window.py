@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import takewhile
 
 import numpy as np
 
@@ -257,6 +258,11 @@ class Windows:
         newer = self.position - position
         count = len(self._changes)
         return [self._changes[i] for i in range(count - newer, count)]
+
+    def changes_after(self, offset: int) -> list[Change]:
+        """What was folded of the log after this offset and is remembered, oldest first."""
+        newer = takewhile(lambda change: change.offset > offset, reversed(self._changes))
+        return list(newer)[::-1]
 
     def partials(self, selection: Selection, start: int, end: int, width_ms: int) -> Partials:
         """Partials of the selected series by group and bucket, of seconds in `[start, end)`.

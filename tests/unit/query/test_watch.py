@@ -141,6 +141,21 @@ async def test_a_row_older_than_the_windows_waits_for_the_store(world: World) ->
     assert (told(second), watch.waiting) == ([(at(NOW - HOUR // 2), 1, {})], False)
 
 
+async def test_who_comes_before_the_store_has_a_late_row_is_told_of_it_too(world: World) -> None:
+    world.put(NOW - 1_000, 1)
+    world.put(NOW - 400_000, 5)
+    watch = world.watch()
+    news = await watch.snapshot()
+    assert told(news) == [(at(NOW - 1_000), 1, {})]
+    assert watch.waiting
+    assert told(await watch.snapshot()) == told(news)
+    await world.write()
+    later = await watch.changes(news.position)
+    assert later is not None
+    assert told(later) == [(at(NOW - 400_000), 5, {})]
+    assert not watch.waiting
+
+
 async def test_a_new_row_of_a_wide_bucket_does_not_wait(world: World) -> None:
     watch = world.watch(interval="1h")
     world.put(NOW - 60_000, 1)
