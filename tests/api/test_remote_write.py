@@ -115,8 +115,9 @@ def test_types_and_encodings(sender: httpx.Client, headers: dict[str, str], stat
         (bytes(cramjam.snappy.compress_raw(b"nonsense")), 400),
         (bytes(cramjam.snappy.compress_raw(bytes((128 << 20) + 1))), 413),
         (bytes((16 << 20) + 1), 413),
+        (bytes(cramjam.snappy.compress_raw(b"\x0a\x00" * 100_001)), 413),
     ],
-    ids=["nothing", "text", "gzip", "packed text", "bomb", "long"],
+    ids=["nothing", "text", "gzip", "packed text", "bomb", "long", "empty series"],
 )
 def test_bodies_that_are_no_requests(sender: httpx.Client, body: bytes, status: int) -> None:
     answer = sender.post(URL, content=body, headers=HEADERS)

@@ -24,6 +24,9 @@ from nowline.ingest.rows import check_messages, check_rejected, refuse, refuse_e
 from nowline.model.partials import Floats, Ints
 from nowline.model.series import MetricType
 
+# Prometheus sends 2,000 at once by default, vmagent 10,000. What is odd about a series is found out
+# one by one, 7 µs each, while nobody else is served.
+_MOST_SERIES = 100_000
 _CUMULATIVE = ("_total", "_count", "_sum", "_bucket")
 _NAME = "__name__"
 _STALE_BITS = 0x7FF0_0000_0000_0002
@@ -77,8 +80,8 @@ class RemoteWriteDecoder:
         rows. What the request says of metrics is told with their next samples.
 
         Raises:
-            NowlineError: INVALID when the body is no WriteRequest; as `rows.check_messages`
-                and `rows.check_rejected`.
+            NowlineError: INVALID when the body is no WriteRequest; TOO_LARGE when it has too many
+                series; as `rows.check_messages` and `rows.check_rejected`.
         """
         check_messages(body)
         try:
@@ -87,6 +90,9 @@ class RemoteWriteDecoder:
         except (DecodeError, UnicodeDecodeError) as error:
             detail = "The body cannot be read as a WriteRequest of remote write 1.0."
             raise NowlineError(Code.INVALID, detail) from error
+        if len(request.timeseries) > _MOST_SERIES:
+            detail = f"The body has over {_MOST_SERIES:,} series. Send smaller batches."
+            raise NowlineError(Code.TOO_LARGE, detail)
         try:
             columns = _checked(self._columns(list(request.timeseries)))
         finally:
