@@ -68,7 +68,7 @@ demo: setup
 test: setup $(PEERS_STAMP)
 	tests/install-system-packages
 	npm --prefix $(WEB) test
-	$(BIN)/pytest -n $(WORKERS) --dist worksteal
+	$(BIN)/pytest -n $(WORKERS)
 
 check: setup $(PEERS_STAMP)
 	$(BIN)/ruff format --check .

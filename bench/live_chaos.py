@@ -298,6 +298,8 @@ class World:
         async with self._connection(self.key) as connection:
             answer = await connection.post("/api/v1/metrics/query/batch", "application/json", body)
         told = json.loads(answer)["results"]
+        refused = [each for each in told if "data" not in each]
+        assert not refused, refused
         return {
             name: {(_tags_of(point), point["timestamp"]): point["value"] for point in each["data"]}
             for name, each in zip(self._wanted, told, strict=True)

@@ -172,7 +172,9 @@ async def test_whatever_a_target_raises_the_next_round_comes(
             raise ZeroDivisionError("by\nzero")
         return one(number)
 
-    assert (await follow(Simulated(answer))).values("up") == [0, 1, 1]
+    with caplog.at_level(logging.WARNING):
+        sink = await follow(Simulated(answer))
+    assert sink.values("up") == [0, 1, 1]
     assert caplog.messages == ["simulated h:1 is not collected: ZeroDivisionError: by"]
 
 
@@ -227,7 +229,8 @@ async def test_what_cannot_be_ingested_is_logged_once_and_tried_again(
         if call in {1, 2}:
             raise OSError("full")
 
-    sink = await follow(Simulated(one), RecordingSink(upset), SimulatedClock(4))
+    with caplog.at_level(logging.WARNING):
+        sink = await follow(Simulated(one), RecordingSink(upset), SimulatedClock(4))
     assert sink.values("up") == [1, 1]
     assert caplog.messages == ["simulated h:1 could not be ingested: OSError: full"]
 
