@@ -14,12 +14,16 @@ export function followGestures(
 ): () => void {
   let stop: (() => void) | null = null;
   let wanted = true;
-  void import('./gestures').then(({ Gestures }) => {
-    if (!wanted) return;
-    const gestures = new Gestures(plane, out);
-    stop = gestures.follow(onclick);
-    ready(gestures);
-  });
+  import('./gestures').then(
+    ({ Gestures }) => {
+      if (!wanted) return;
+      const gestures = new Gestures(plane, out);
+      stop = gestures.follow(onclick);
+      ready(gestures);
+    },
+    // The server is away, or is another one by now: the picture stays, without gestures.
+    () => undefined,
+  );
   return () => {
     wanted = false;
     stop?.();

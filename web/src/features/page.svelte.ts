@@ -57,7 +57,11 @@ export function createApp(session: Session, router: Router, theme: Theme): App {
     stars: new Stars(session.api),
     unsaved: new Map(),
     drill: (query, tags) => {
-      void import('./explore/drill').then(({ drill }) => drill(app, query, tags));
+      import('./explore/drill').then(
+        ({ drill }) => drill(app, query, tags),
+        // The server is away: what the click leads to could not be shown either.
+        () => undefined,
+      );
     },
     loadFeed: () => import('./activity/FeedWidget.svelte'),
   };

@@ -186,11 +186,15 @@ export class Feed {
     const { spanMs } = plan.since === null ? plan.range : sources.view;
     let stop: (() => void) | null = null;
     let wanted = true;
-    void import('./earlier.svelte').then(({ Earlier }) => {
-      if (!wanted) return;
-      this.earlier = new Earlier();
-      stop = this.earlier.follow(sources, plan.query, spanMs, back);
-    });
+    import('./earlier.svelte').then(
+      ({ Earlier }) => {
+        if (!wanted) return;
+        this.earlier = new Earlier();
+        stop = this.earlier.follow(sources, plan.query, spanMs, back);
+      },
+      // The server is away: there is nothing to compare with either.
+      () => undefined,
+    );
     return () => {
       wanted = false;
       stop?.();
